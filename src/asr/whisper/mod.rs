@@ -1,0 +1,269 @@
+//! Whisper on candle: log-mel spectrogram, encoder, decoder with key/value caches, text.
+//!
+//! ```text
+//! samples ─ log_mel ─► [n_mels, 3000] ─ encoder ─► [1500, d] ─ decoder ⇄ filter ─► tokens
+//!                                                                  │
+//!                              segments ◄─ decoding (fallback) ◄───┘      alignment ─► word times
+//! ```
+//! An utterance is at most one window of 30 s when it comes from the endpointer. A longer one (a
+//! whole recording without endpointing) is cut at its quietest places. No text is carried from one
+//! window to the next: a mistake must not breed.
+
+mod alignment;
+mod decoder;
+mod decoding;
+mod dims;
+mod encoder;
+mod filter;
+mod language;
+mod layers;
+pub mod load;
+pub mod log_mel;
+mod options;
+mod repetition;
+mod segments;
+mod vocabulary;
+mod windows;
+
+use std::path::Path;
+
+pub use dims::ModelDims;
+pub use language::{LANGUAGES, Language, find_language};
+pub use load::{LoadError, WeightFormat};
+pub use options::{DecodingOptions, LanguageChoice, Task};
+pub use vocabulary::{SpecialTokens, Vocabulary};
+
+use crate::asr::{
+    EngineId, Outcome, RecognitionObserver, Recognizer, RecognizerError, Segment, Stage, Transcript,
+};
+use crate::audio::seconds_of;
+use crate::utterance::Utterance;
+use alignment::Aligner;
+use decoder::{Decoder, DecoderState};
+use decoding::{DecodingContext, Hypothesis};
+use encoder::Encoder;
+use filter::Suppress;
+use layers::Weights;
+use log_mel::LogMel;
+
+/// A window that stopped early is resumed only if this much audio is left: less holds no word.
+const MIN_RESUME_S: f64 = 0.5;
+
+/// A Whisper model, ready to transcribe.
+pub struct WhisperRecognizer {
+    engine: EngineId,
+    dims: ModelDims,
+    encoder: Encoder,
+    decoder: Decoder,
+    log_mel: LogMel,
+    vocabulary: Vocabulary,
+    special: SpecialTokens,
+    suppress: Suppress,
+    aligner: Aligner,
+    options: DecodingOptions,
+}
+
+impl WhisperRecognizer {
+    /// Loads the model in the folder or file `path`; `name` is what the user calls it.
+    ///
+    /// # Errors
+    /// [`LoadError`], which says what is wrong with which file and what to do.
+    pub fn load(path: &Path, name: &str, options: DecodingOptions) -> Result<Self, LoadError> {
+        let mut checkpoint = load::load(path)?;
+        let dims = checkpoint.dims;
+        let special = SpecialTokens::of(dims.n_vocab);
+        let mut weights = Weights { tensors: &mut checkpoint.tensors };
+        let recognizer = Self {
+            engine: EngineId::new("whisper", name, "f32"),
+            encoder: Encoder::new(&mut weights, &dims)?,
+            decoder: Decoder::new(&mut weights, &dims)?,
+            log_mel: LogMel::new(dims.n_mels),
+            suppress: Suppress::new(&checkpoint.vocabulary, &special, options.suppress_non_speech),
+            aligner: Aligner::new(checkpoint.alignment_heads, &dims),
+            vocabulary: checkpoint.vocabulary,
+            special,
+            dims,
+            options,
+        };
+        tracing::debug!(?dims, stored_as = checkpoint.stored_as, "model loaded");
+        Ok(recognizer)
+    }
+
+    /// The model's sizes.
+    pub fn dims(&self) -> &ModelDims {
+        &self.dims
+    }
+
+    /// How it decodes.
+    pub fn options(&self) -> &DecodingOptions {
+        &self.options
+    }
+
+    /// Changes how it decodes, from the next utterance on.
+    pub fn set_options(&mut self, options: DecodingOptions) {
+        self.suppress = Suppress::new(&self.vocabulary, &self.special, options.suppress_non_speech);
+        self.options = options;
+    }
+
+    /// Logits at each of `tokens` for a window of `samples`; for comparison with other implementations.
+    #[doc(hidden)]
+    pub fn logits(&mut self, samples: &[f32], tokens: &[u32]) -> Result<Vec<Vec<f32>>, RecognizerError> {
+        let audio = self.encoder.forward(&self.log_mel.window(samples))?;
+        let mut state = self.decoder.listen(&audio)?;
+        let hidden = self.decoder.step(&mut state, tokens)?;
+        (0..tokens.len()).map(|i| Ok(self.decoder.logits(&hidden, Some(i))?)).collect()
+    }
+
+    fn context(&self) -> DecodingContext<'_> {
+        DecodingContext {
+            decoder: &self.decoder,
+            vocabulary: &self.vocabulary,
+            special: self.special,
+            options: &self.options,
+            suppress: &self.suppress,
+        }
+    }
+
+    /// The language token to prompt with; none for English-only models.
+    fn language(&self, state: &mut DecoderState) -> Result<Option<u32>, RecognizerError> {
+        if !self.dims.is_multilingual() {
+            return Ok(None);
+        }
+        match &self.options.language {
+            LanguageChoice::Pinned(code) => self.special.language(code).map(Some).ok_or_else(|| {
+                RecognizerError::Engine(format!("the model does not know the language `{code}`").into())
+            }),
+            LanguageChoice::Detect(candidates) => {
+                let (token, probability) = self.context().detect_language(state, candidates)?;
+                tracing::debug!(probability, "language detected");
+                Ok(Some(token))
+            }
+        }
+    }
+
+    fn language_code(&self, token: Option<u32>) -> Option<String> {
+        match token {
+            Some(token) => {
+                let index = (token - self.special.first_language) as usize;
+                LANGUAGES.get(index).map(|l| l.code.to_owned())
+            }
+            None => Some("en".to_owned()),
+        }
+    }
+
+    /// Transcribes at most 30 s and appends to `transcript`; returns where it must be resumed, in samples.
+    fn transcribe_window(
+        &mut self,
+        samples: &[f32],
+        offset: usize,
+        language: &mut Option<Option<u32>>,
+        transcript: &mut Transcript,
+        observer: &mut dyn RecognitionObserver,
+    ) -> Result<Option<usize>, RecognizerError> {
+        observer.enter(Stage::LogMel);
+        let mel = self.log_mel.window(samples);
+        observer.enter(Stage::Encode);
+        let audio = self.encoder.forward(&mel)?;
+        observer.enter(Stage::Decode);
+        let mut state = self.decoder.listen(&audio)?;
+        let token = match *language {
+            Some(token) => token,
+            None => *language.insert(self.language(&mut state)?),
+        };
+        let hypothesis = self.context().decode(&mut state, token, observer)?;
+        transcript.fallbacks += hypothesis.fallbacks;
+        if self.is_silence(&hypothesis) {
+            return Ok(None);
+        }
+        let seconds = seconds_of(samples.len());
+        let found = segments::split(&hypothesis.tokens, &self.special, seconds);
+        let first = transcript.segments.len();
+        for span in &found.spans {
+            transcript.segments.extend(self.segment(span, &hypothesis));
+        }
+        if self.options.word_timestamps {
+            observer.enter(Stage::Align);
+            let start = self.context().start_sequence(token);
+            let context = alignment::AlignmentContext {
+                decoder: &self.decoder,
+                vocabulary: &self.vocabulary,
+                special: self.special,
+                by_character: self.language_code(token).is_some_and(|c| language::written_without_spaces(&c)),
+                seconds,
+            };
+            self.aligner.align(&context, &mut state, &start, &mut transcript.segments[first..])?;
+        }
+        let shift = seconds_of(offset);
+        for segment in &mut transcript.segments[first..] {
+            shift_segment(segment, shift);
+        }
+        let resume = found.resume_at.filter(|at| seconds - at > MIN_RESUME_S);
+        Ok(resume.map(|at| offset + (at * 16_000.0) as usize))
+    }
+
+    /// The reference's test for silence: an improbable text where silence is probable.
+    fn is_silence(&self, h: &Hypothesis) -> bool {
+        h.no_speech_prob > self.options.no_speech_threshold && h.avg_logprob < self.options.logprob_threshold
+    }
+
+    fn segment(&self, span: &segments::Span, hypothesis: &Hypothesis) -> Option<Segment> {
+        let text = self.vocabulary.decode(&span.tokens, &self.special).trim().to_owned();
+        (!text.is_empty()).then(|| Segment {
+            start: span.start,
+            end: span.end,
+            text,
+            tokens: span.tokens.clone(),
+            temperature: hypothesis.temperature,
+            avg_logprob: hypothesis.avg_logprob,
+            no_speech_prob: hypothesis.no_speech_prob,
+            compression_ratio: hypothesis.compression_ratio,
+            words: Vec::new(),
+        })
+    }
+}
+
+impl Recognizer for WhisperRecognizer {
+    fn engine(&self) -> &EngineId {
+        &self.engine
+    }
+
+    fn transcribe(
+        &mut self,
+        utterance: &Utterance,
+        observer: &mut dyn RecognitionObserver,
+    ) -> Result<Transcript, RecognizerError> {
+        let mut transcript = Transcript::without_text(Outcome::NoSpeech, None);
+        let mut language = None;
+        for window in windows::cut(&utterance.samples) {
+            let mut at = window.start;
+            while at < window.end {
+                let samples = &utterance.samples[at..window.end];
+                let resume = self.transcribe_window(samples, at, &mut language, &mut transcript, observer)?;
+                match resume {
+                    Some(next) if next > at => at = next,
+                    _ => break,
+                }
+            }
+        }
+        transcript.language = language.and_then(|token| self.language_code(token));
+        transcript.text = join(&transcript.segments);
+        if !transcript.text.is_empty() {
+            transcript.outcome = Outcome::Transcript;
+        }
+        Ok(transcript)
+    }
+}
+
+fn shift_segment(segment: &mut Segment, seconds: f64) {
+    segment.start += seconds;
+    segment.end += seconds;
+    for word in &mut segment.words {
+        word.start += seconds;
+        word.end += seconds;
+    }
+}
+
+/// Segments' texts, one space between them.
+fn join(segments: &[Segment]) -> String {
+    segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(" ")
+}

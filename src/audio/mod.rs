@@ -1,0 +1,29 @@
+//! Audio in: microphone capture, file decoding, resampling to 16 kHz mono, level.
+//!
+//! Knows nothing of speech. Every source ends as mono `f32` samples at [`SAMPLE_RATE`].
+
+#[cfg(feature = "capture")]
+pub mod capture;
+mod codec;
+mod decode;
+mod error;
+mod frame;
+mod level;
+mod probe;
+mod raw;
+mod replay;
+mod resample;
+mod source;
+mod wav_header;
+
+pub use decode::FileSource;
+pub use error::{AudioError, Cause};
+pub use frame::{SAMPLE_RATE, SamplePosition, SampleRate, samples_in_ms, seconds_of};
+pub use level::{
+    CLIP_LEVEL, CLIPPING_RATIO, DIGITAL_SILENCE_SECONDS, LevelMeter, LevelReading, LevelWarning,
+    SILENCE_DBFS, VERY_QUIET_DBFS,
+};
+pub use raw::{PcmFormat, PcmLayout, PcmSource, open_stream};
+pub use replay::{Clock, REPLAY_BLOCK_SAMPLES, Replay, WallClock};
+pub use resample::{Resampler, output_length};
+pub use source::{AudioSource, ChannelSelect, NativeFormat, Read, SourceFaults, read_all};

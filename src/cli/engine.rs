@@ -1,0 +1,203 @@
+//! Flags that choose and set up recognizer and detector; shared by every command that hears audio.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use earwitness::asr::whisper::{DecodingOptions, LanguageChoice, Task, WhisperRecognizer};
+use earwitness::audio::ChannelSelect;
+use earwitness::config::{DetectorKind, Profile};
+use earwitness::endpoint::Endpointer;
+use earwitness::models::ModelStore;
+use earwitness::vad::{EnergyVad, SileroVad, VoiceActivityDetector};
+
+use super::exit::{CliError, Exit};
+
+/// Flags of every command that recognizes. A flag wins over the profile.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EngineArgs {
+    /// Model: a name (`earwitness models list`), a folder or a weight file [default: tiny.en].
+    #[arg(short, long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Device profile, a TOML file such as firmware-configs/laptop.toml.
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Spoken language: a code, a name, `auto`, or `auto:en,de` [default: en].
+    #[arg(short, long, value_name = "LANGUAGE")]
+    pub language: Option<String>,
+    /// Translate to English.
+    #[arg(long, visible_alias = "tr")]
+    pub translate: bool,
+    /// `transcribe` or `translate`, as openai-whisper spells it.
+    #[arg(long, value_parser = ["transcribe", "translate"], hide = true)]
+    pub task: Option<String>,
+    /// Text that came before, or names to expect.
+    #[arg(long, visible_alias = "prompt", alias = "initial_prompt", value_name = "TEXT")]
+    pub initial_prompt: Option<String>,
+    /// Give the times of single words.
+    #[arg(long, alias = "word_timestamps")]
+    pub word_timestamps: bool,
+    /// Do not let the model place segment boundaries: one segment an utterance.
+    #[arg(long, visible_alias = "nt", alias = "without_timestamps")]
+    pub no_timestamps: bool,
+    /// Sampling temperatures to fall back over; `0` alone is greedy [default: 0,0.2,0.4,0.6,0.8,1].
+    #[arg(long, value_delimiter = ',', value_name = "T,...")]
+    pub temperature: Option<Vec<f32>>,
+    /// Detector of speech [default: silero].
+    #[arg(long, value_enum, value_name = "DETECTOR")]
+    pub detector: Option<DetectorFlag>,
+    /// Listen to one channel, counted from 0; the mean of all by default.
+    #[arg(long, value_name = "N")]
+    pub channel: Option<usize>,
+    /// Threads of the recognizer [default: one per core].
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+}
+
+/// The detectors by name.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum DetectorFlag {
+    /// Silero v6.2.
+    Silero,
+    /// WebRTC.
+    Webrtc,
+    /// Energy over the noise floor.
+    Energy,
+}
+
+impl EngineArgs {
+    /// The profile with these flags applied.
+    pub fn profile(&self) -> Result<Profile> {
+        let mut profile = match &self.profile {
+            Some(path) => Profile::read(path)?,
+            None => Profile::default(),
+        };
+        if let Some(model) = &self.model {
+            profile.whisper.model.clone_from(model);
+        }
+        if let Some(language) = &self.language {
+            profile.whisper.language.clone_from(language);
+        }
+        if let Some(detector) = self.detector {
+            profile.vad.detector = match detector {
+                DetectorFlag::Silero => DetectorKind::Silero,
+                DetectorFlag::Webrtc => DetectorKind::Webrtc,
+                DetectorFlag::Energy => DetectorKind::Energy,
+            };
+        }
+        if let Some(temperatures) = &self.temperature {
+            profile.whisper.temperatures.clone_from(temperatures);
+        }
+        if self.initial_prompt.is_some() {
+            profile.whisper.initial_prompt.clone_from(&self.initial_prompt);
+        }
+        profile.whisper.translate |= self.translate || self.task.as_deref() == Some("translate");
+        profile.whisper.word_timestamps |= self.word_timestamps;
+        profile.whisper.timestamps &= !self.no_timestamps;
+        profile.capture.channel = self.channel.or(profile.capture.channel);
+        if let Some(threads) = self.threads {
+            profile.pipeline.threads = usize::from(threads);
+        }
+        Ok(profile)
+    }
+
+    /// Everything that is needed to hear: profile, options, detector, recognizer, in the order in
+    /// which mistakes are cheap to find.
+    pub fn load(&self) -> Result<Engine> {
+        let profile = self.profile()?;
+        let options = profile.decoding().map_err(|why| CliError::new(Exit::Usage, why))?;
+        let store = ModelStore::open_default()?;
+        let endpointer = endpointer(&profile, &store)?;
+        set_threads(profile.pipeline.threads)?;
+        let (recognizer, load) = recognizer(&profile.whisper.model, &store, options)?;
+        Ok(Engine { profile, endpointer, recognizer, load })
+    }
+}
+
+/// A loaded recognizer and its endpointer.
+pub struct Engine {
+    pub profile: Profile,
+    pub endpointer: Endpointer,
+    pub recognizer: WhisperRecognizer,
+    /// How long loading the recognizer took.
+    pub load: Duration,
+}
+
+impl Engine {
+    /// Which channels are heard.
+    pub fn channels(&self) -> ChannelSelect {
+        self.profile.channels()
+    }
+}
+
+fn recognizer(
+    model: &str,
+    store: &ModelStore,
+    options: DecodingOptions,
+) -> Result<(WhisperRecognizer, Duration)> {
+    let path = store.locate(model)?;
+    let begin = Instant::now();
+    let recognizer = WhisperRecognizer::load(&path, &label(model), options.clone())
+        .with_context(|| format!("model `{model}`"))?;
+    if !recognizer.dims().is_multilingual() {
+        refuse_foreign(&options, model)?;
+    }
+    Ok((recognizer, begin.elapsed()))
+}
+
+/// An English-only model must not be asked for German and answer in English without a word.
+fn refuse_foreign(options: &DecodingOptions, model: &str) -> Result<()> {
+    let foreign = match &options.language {
+        LanguageChoice::Pinned(code) => code != "en",
+        LanguageChoice::Detect(_) => true,
+    };
+    if foreign || options.task == Task::Translate {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("`{model}` knows English only: use a multilingual model, such as `--model base`, for other languages and for translation"),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// A model's short name: of a path, its last part.
+fn label(model: &str) -> String {
+    Path::new(model).file_name().map_or_else(|| model.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The detector and endpointer that a profile asks for.
+pub fn endpointer(profile: &Profile, store: &ModelStore) -> Result<Endpointer> {
+    Ok(Endpointer::new(profile.endpoint.clone(), detector(profile, store)?)?)
+}
+
+fn detector(profile: &Profile, store: &ModelStore) -> Result<Box<dyn VoiceActivityDetector>> {
+    Ok(match profile.vad.detector {
+        DetectorKind::Silero => Box::new(SileroVad::from_file(store.locate(&profile.vad.model)?)?),
+        #[cfg(feature = "webrtc")]
+        DetectorKind::Webrtc => {
+            Box::new(earwitness::vad::WebRtcVad::new(earwitness::vad::WebRtcMode::default()))
+        }
+        #[cfg(not(feature = "webrtc"))]
+        DetectorKind::Webrtc => {
+            return Err(CliError::new(
+                Exit::Usage,
+                "this build has no WebRTC detector: use `--detector silero`, or build with `--features webrtc`",
+            )
+            .into());
+        }
+        DetectorKind::Energy => Box::new(EnergyVad::new()),
+    })
+}
+
+fn set_threads(threads: usize) -> Result<()> {
+    if threads == 0 {
+        return Ok(());
+    }
+    // Fails only if a pool exists already: then this process has loaded a model before.
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .context("setting the number of threads")
+}

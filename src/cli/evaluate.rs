@@ -1,0 +1,301 @@
+//! `earwitness evaluate`: a recognizer against labelled recordings.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use anyhow::Result;
+use earwitness::audio::{FileSource, read_all, seconds_of};
+use earwitness::pipeline::{Event, Pipeline, StopSignal, recognize};
+use earwitness::scoring::{self, EditCounts, EnglishNormalizer, SlotScore, slot_values_found};
+use earwitness::utterance::Utterance;
+use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
+
+use super::engine::{Engine, EngineArgs};
+use super::exit::{CliError, Exit};
+use super::formats::{print, table};
+use super::resources::peak_rss_mib;
+
+/// Score a recognizer on a manifest in NeMo's form: one JSON object a line with `audio_filepath`
+/// (relative to the manifest), and `text`, `slots`, or both.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  earwitness evaluate recordings/manifest.jsonl
+  earwitness evaluate recordings/manifest.jsonl --model base --temperature 0 --no-timestamps --json
+  earwitness evaluate meetings.jsonl --vad
+
+Each file is one utterance unless --vad is given. Both texts go through the standard English normalizer.
+JSON: wer (fraction or null), edits {substitutions, deletions, insertions, reference_words}, slots_found,
+slots_total, audio_s, processing_s, rtf, load_s, peak_rss_mib, fallbacks, engine, files [{file, audio_s,
+processing_s, text, reference, wer, edits, slots_found, slots_total, error}].")]
+pub struct Args {
+    /// The manifest.
+    #[arg(value_name = "MANIFEST.jsonl")]
+    manifest: PathBuf,
+    /// Find utterances in each file instead of taking it as one.
+    #[arg(long)]
+    vad: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// A row of the manifest; keys that are not used here are left alone.
+#[derive(Deserialize)]
+struct Row {
+    audio_filepath: PathBuf,
+    text: Option<String>,
+    slots: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Serialize)]
+struct FileScore {
+    file: String,
+    audio_s: f64,
+    processing_s: f64,
+    text: String,
+    reference: Option<String>,
+    wer: Option<f64>,
+    edits: Option<EditCounts>,
+    slots_found: u64,
+    slots_total: u64,
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    wer: Option<f64>,
+    edits: EditCounts,
+    slots_found: u64,
+    slots_total: u64,
+    audio_s: f64,
+    processing_s: f64,
+    rtf: Option<f64>,
+    load_s: f64,
+    peak_rss_mib: Option<f64>,
+    fallbacks: u32,
+    engine: String,
+    files: Vec<FileScore>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let rows = read_manifest(&args.manifest)?;
+    let folder = args.manifest.parent().unwrap_or(Path::new("."));
+    let mut engine = args.engine.load()?;
+    let normalizer = EnglishNormalizer;
+    let mut report = empty_report(&engine);
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(rows.len() as u64)
+    } else {
+        ProgressBar::hidden()
+    };
+    for row in rows {
+        let score = score(&mut engine, &normalizer, folder, row, args.vad, &mut report.fallbacks);
+        add(&mut report, score);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    report.wer = report.edits.wer();
+    report.rtf = (report.audio_s > 0.0).then(|| report.processing_s / report.audio_s);
+    report.peak_rss_mib = peak_rss_mib();
+    let text = if args.json { format!("{}\n", serde_json::to_string(&report)?) } else { show(&report) };
+    print(&text)?;
+    let failed = report.files.iter().filter(|f| f.error.is_some()).count();
+    if failed > 0 {
+        let message = format!("{failed} of {} files could not be scored; see the table", report.files.len());
+        return Err(CliError::new(Exit::SomeFilesFailed, message).into());
+    }
+    Ok(())
+}
+
+fn read_manifest(path: &Path) -> Result<Vec<Row>> {
+    let bad = |why: String| CliError::new(Exit::Config, format!("the manifest {}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
+    let rows = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(i, line)| {
+            serde_json::from_str(line).map_err(|e| {
+                bad(format!(
+                    "line {} is not a row with `audio_filepath` and optional `text` and `slots`: {e}",
+                    i + 1
+                ))
+            })
+        })
+        .collect::<Result<Vec<Row>, CliError>>()?;
+    if rows.is_empty() {
+        return Err(bad("has no rows".to_owned()).into());
+    }
+    Ok(rows)
+}
+
+fn empty_report(engine: &Engine) -> Report {
+    use earwitness::asr::Recognizer;
+    Report {
+        wer: None,
+        edits: EditCounts::default(),
+        slots_found: 0,
+        slots_total: 0,
+        audio_s: 0.0,
+        processing_s: 0.0,
+        rtf: None,
+        load_s: engine.load.as_secs_f64(),
+        peak_rss_mib: None,
+        fallbacks: 0,
+        engine: engine.recognizer.engine().to_string(),
+        files: Vec::new(),
+    }
+}
+
+fn add(report: &mut Report, score: FileScore) {
+    report.audio_s += score.audio_s;
+    report.processing_s += score.processing_s;
+    if let Some(edits) = score.edits {
+        report.edits += edits;
+    }
+    report.slots_found += score.slots_found;
+    report.slots_total += score.slots_total;
+    report.files.push(score);
+}
+
+fn score(
+    engine: &mut Engine,
+    normalizer: &EnglishNormalizer,
+    folder: &Path,
+    row: Row,
+    vad: bool,
+    fallbacks: &mut u32,
+) -> FileScore {
+    let begin = Instant::now();
+    let heard = hear(engine, &folder.join(&row.audio_filepath), vad);
+    let processing_s = begin.elapsed().as_secs_f64();
+    let mut score = FileScore {
+        file: row.audio_filepath.display().to_string(),
+        audio_s: 0.0,
+        processing_s,
+        text: String::new(),
+        reference: row.text,
+        wer: None,
+        edits: None,
+        slots_found: 0,
+        slots_total: 0,
+        error: None,
+    };
+    match heard {
+        Ok(heard) => {
+            score.audio_s = heard.audio_s;
+            score.text = heard.text;
+            *fallbacks += heard.fallbacks;
+        }
+        Err(error) => score.error = Some(super::exit::one_line(&error)),
+    }
+    if let Some(reference) = &score.reference {
+        let edits = scoring::score(normalizer, reference, &score.text);
+        score.wer = edits.wer();
+        score.edits = Some(edits);
+    }
+    if let Some(slots) = &row.slots {
+        let SlotScore { found, total } = slot_values_found(normalizer, slots.values(), &score.text);
+        (score.slots_found, score.slots_total) = (found, total);
+    }
+    score
+}
+
+/// What was heard in one file.
+struct Heard {
+    audio_s: f64,
+    text: String,
+    fallbacks: u32,
+}
+
+fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
+    let mut source = FileSource::open(file, engine.channels())?;
+    if !vad {
+        let samples = read_all(&mut source)?;
+        let audio_s = seconds_of(samples.len());
+        let utterance = Utterance::whole(0, samples);
+        let (transcript, _) = recognize(&mut engine.recognizer, &utterance, &AtomicBool::new(false))?;
+        return Ok(Heard { audio_s, text: transcript.text, fallbacks: transcript.fallbacks });
+    }
+    let mut heard = Heard { audio_s: 0.0, text: String::new(), fallbacks: 0 };
+    let options = engine.profile.pipeline_options(false, false);
+    let mut failure = None;
+    let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
+        Box::new(source),
+        &StopSignal::default(),
+        &mut |event| match event {
+            Event::Final(result) => {
+                heard.text.push(' ');
+                heard.text.push_str(&result.text);
+                heard.fallbacks += result.fallbacks;
+            }
+            Event::Failed { error, .. } => failure = Some(error),
+            _ => {}
+        },
+    )?;
+    if let Some(error) = failure {
+        return Err(CliError::new(Exit::Internal, error).into());
+    }
+    heard.text = heard.text.trim().to_owned();
+    heard.audio_s = summary.audio_s;
+    Ok(heard)
+}
+
+fn show(report: &Report) -> String {
+    let mut files = table(&["file", "audio s", "rtf", "wer %", "S", "D", "I", "words", "slots"]);
+    for f in &report.files {
+        let count =
+            |n: fn(&EditCounts) -> u64| f.edits.as_ref().map_or_else(String::new, |e| n(e).to_string());
+        files.add_row([
+            f.file.clone(),
+            format!("{:.2}", f.audio_s),
+            format!("{:.3}", f.processing_s / f.audio_s.max(1e-9)),
+            f.error.clone().unwrap_or_else(|| percent(f.wer)),
+            count(|e| e.substitutions),
+            count(|e| e.deletions),
+            count(|e| e.insertions),
+            count(|e| e.reference_words),
+            slots(f.slots_found, f.slots_total),
+        ]);
+    }
+    for column in 1..8 {
+        if let Some(column) = files.column_mut(column) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+    let mut total = table(&["engine", &report.engine]);
+    total.add_row(["WER".to_owned(), format!("{} %", percent(report.wer))]);
+    total.add_row([
+        "edits".to_owned(),
+        format!("{} in {} words", report.edits.errors(), report.edits.reference_words),
+    ]);
+    total.add_row(["slots found".to_owned(), slots(report.slots_found, report.slots_total)]);
+    total.add_row(["audio".to_owned(), format!("{:.1} s", report.audio_s)]);
+    total.add_row([
+        "processing".to_owned(),
+        format!("{:.2} s, real-time factor {:.3}", report.processing_s, report.rtf.unwrap_or(0.0)),
+    ]);
+    total.add_row(["load".to_owned(), format!("{:.2} s", report.load_s)]);
+    total.add_row(["fallbacks".to_owned(), report.fallbacks.to_string()]);
+    let memory = report.peak_rss_mib.map_or_else(|| "unknown".to_owned(), |m| format!("{m:.0} MiB"));
+    total.add_row(["peak memory".to_owned(), memory]);
+    format!("{files}\n\n{total}\n")
+}
+
+fn percent(wer: Option<f64>) -> String {
+    wer.map_or_else(|| "-".to_owned(), |w| format!("{:.2}", w * 100.0))
+}
+
+fn slots(found: u64, total: u64) -> String {
+    match total {
+        0 => "-".to_owned(),
+        _ => format!("{found}/{total} ({:.1} %)", 100.0 * found as f64 / total as f64),
+    }
+}

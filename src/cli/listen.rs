@@ -1,0 +1,258 @@
+//! `earwitness listen`: the microphone, or a recording replayed as if spoken now, to text.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use earwitness::audio::{AudioSource, FileSource, LevelWarning, Replay};
+use earwitness::pipeline::{Event, Pipeline, RunSummary, StopSignal, UtteranceResult};
+
+use super::engine::{Engine, EngineArgs};
+use super::exit;
+
+/// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  earwitness listen
+  earwitness listen --device usb --partials
+  earwitness listen -f jsonl | jq -r 'select(.event == \"final\").text'
+  earwitness listen --input meeting.flac --latency
+
+Events in jsonl (one object a line, its kind in `event`; times in seconds since listening began):
+speech_started {at}, partial {utterance, text}, speech_ended {utterance, start, end, end_reason},
+final {utterance, start, end, speech_end, text, outcome, segments, latency_ms, timings, ...},
+failed, dropped {utterance, start, end}, gap {at, lost_samples}, level {at, warning}, and last summary {...}.")]
+pub struct Args {
+    /// Replay a recording in real time instead of listening to a microphone.
+    #[arg(short, long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// How fast to replay: 1 is real time.
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR", requires = "input")]
+    pace: f64,
+    /// Microphone: its id or part of its name (`earwitness devices`).
+    #[arg(short, long, value_name = "NAME", conflicts_with = "input")]
+    device: Option<String>,
+    /// Show what an unfinished utterance sounds like so far.
+    #[arg(long)]
+    partials: bool,
+    /// Show each utterance's time and the wait from the end of speech to its text.
+    #[arg(long)]
+    latency: bool,
+    /// `text`, or `jsonl` for every event.
+    #[arg(short = 'f', long, value_parser = ["text", "jsonl"], default_value = "text")]
+    format: String,
+    /// The same as `--format jsonl`.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let profile = args.engine.profile()?;
+    // The source first: a wrong name or file is known before the model is loaded.
+    let (source, from) = match &args.input {
+        Some(file) => replay(file, args.pace, profile.channels())?,
+        None => microphone(args, &profile)?,
+    };
+    let mut engine = args.engine.load()?;
+    let stop = stop_on_interrupt()?;
+    exit::eprint_line(&format!("Listening to {from}. Ctrl-C ends."));
+    let style =
+        Style { json: args.json || args.format == "jsonl", partials: args.partials, latency: args.latency };
+    let summary = listen(&mut engine, source, &style, &stop)?;
+    if let Some(file) = &args.input {
+        super::transcribe::warn_of_faults(file, &summary.faults);
+    }
+    Ok(())
+}
+
+fn replay(
+    file: &Path,
+    pace: f64,
+    channels: earwitness::audio::ChannelSelect,
+) -> Result<(Box<dyn AudioSource>, String)> {
+    let source = FileSource::open(file, channels)?;
+    Ok((Box::new(Replay::new(source, pace)), file.display().to_string()))
+}
+
+#[cfg(feature = "capture")]
+fn microphone(args: &Args, profile: &earwitness::config::Profile) -> Result<(Box<dyn AudioSource>, String)> {
+    use earwitness::audio::capture::Microphone;
+    let name = args.device.as_deref().unwrap_or(&profile.capture.device);
+    let mut microphone = Microphone::new().channel(profile.channels());
+    if !name.is_empty() {
+        microphone = microphone.try_device(name)?;
+    }
+    let source = microphone.open()?;
+    let from = source.device_id().to_owned();
+    Ok((Box::new(source), from))
+}
+
+#[cfg(not(feature = "capture"))]
+fn microphone(
+    _args: &Args,
+    _profile: &earwitness::config::Profile,
+) -> Result<(Box<dyn AudioSource>, String)> {
+    let message =
+        "this build has no microphone capture: use --input FILE, or build with `--features capture`";
+    Err(exit::CliError::new(exit::Exit::Usage, message).into())
+}
+
+/// Ctrl-C ends the run cleanly; a second one ends the process.
+pub fn stop_on_interrupt() -> Result<StopSignal> {
+    let stop = StopSignal::default();
+    let handler = stop.clone();
+    ctrlc::set_handler(move || {
+        if handler.is_stopped() {
+            std::process::exit(130);
+        }
+        handler.stop();
+    })
+    .context("installing the Ctrl-C handler")?;
+    Ok(stop)
+}
+
+/// What is printed.
+pub struct Style {
+    pub json: bool,
+    pub partials: bool,
+    pub latency: bool,
+}
+
+/// Runs the pipeline on a live source and prints as it goes.
+pub fn listen(
+    engine: &mut Engine,
+    source: Box<dyn AudioSource>,
+    style: &Style,
+    stop: &StopSignal,
+) -> Result<RunSummary> {
+    let options = engine.profile.pipeline_options(true, style.partials);
+    let mut printer =
+        Printer { style, on_line: false, terminal: std::io::stderr().is_terminal(), failed: None };
+    let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
+        source,
+        stop,
+        &mut |event| {
+            if printer.failed.is_none()
+                && let Err(error) = printer.print(&event)
+            {
+                printer.failed = Some(error);
+                stop.stop();
+            }
+        },
+    )?;
+    if let Some(error) = printer.failed {
+        return Err(anyhow::Error::new(error).context("writing to stdout"));
+    }
+    if style.json {
+        let mut line = serde_json::to_value(&summary)?;
+        line["event"] = "summary".into();
+        print_line(&line.to_string())?;
+    }
+    report_losses(&summary);
+    Ok(summary)
+}
+
+struct Printer<'a> {
+    style: &'a Style,
+    /// A partial stands on the terminal's current line.
+    on_line: bool,
+    terminal: bool,
+    failed: Option<std::io::Error>,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, event: &Event) -> std::io::Result<()> {
+        if self.style.json {
+            return print_line(&serde_json::to_string(event)?);
+        }
+        match event {
+            Event::Partial { text, .. } if self.style.partials => self.show_partial(text),
+            Event::Final(result) => {
+                self.clear_partial();
+                if !result.text.is_empty() {
+                    return print_line(&self.line(result));
+                }
+            }
+            Event::Failed { error, .. } => tracing::error!("{error}"),
+            Event::Dropped { start, end, .. } => {
+                tracing::warn!(
+                    "{start:.1} to {end:.1} s was not transcribed: the recognizer is too far behind"
+                );
+            }
+            Event::Gap { at, lost_samples } => {
+                tracing::warn!("{lost_samples} samples were lost at {at:.1} s");
+            }
+            Event::Level { warning, .. } => tracing::warn!("{}", advice(*warning)),
+            Event::SpeechStarted { .. } | Event::SpeechEnded { .. } | Event::Partial { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn line(&self, result: &UtteranceResult) -> String {
+        if !self.style.latency {
+            return result.text.clone();
+        }
+        let latency = result.latency_ms.unwrap_or_default();
+        format!(
+            "[{:7.2} - {:7.2} s, {latency:5.0} ms after speech] {}",
+            result.start, result.end, result.text
+        )
+    }
+
+    /// Partials are for people: on stderr, each in place of the one before.
+    fn show_partial(&mut self, text: &str) {
+        let mut err = std::io::stderr();
+        // A partial that cannot be shown is not worth an error.
+        let _ = match self.terminal {
+            true => write!(err, "\r\x1b[K\x1b[2m{}\x1b[0m", tail(text)).and_then(|()| err.flush()),
+            false => writeln!(err, "... {text}"),
+        };
+        self.on_line = self.terminal;
+    }
+
+    fn clear_partial(&mut self) {
+        if self.on_line {
+            let mut err = std::io::stderr();
+            let _ = write!(err, "\r\x1b[K").and_then(|()| err.flush());
+            self.on_line = false;
+        }
+    }
+}
+
+/// The end of a text, so that a partial stays on one line.
+fn tail(text: &str) -> String {
+    const WIDTH: usize = 76;
+    let n = text.chars().count();
+    text.chars().skip(n.saturating_sub(WIDTH)).collect()
+}
+
+fn print_line(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+fn advice(warning: LevelWarning) -> &'static str {
+    match warning {
+        LevelWarning::DigitalSilence => {
+            "the input is silent to the last bit: is the microphone muted, unplugged, or another device chosen? See `earwitness devices`"
+        }
+        LevelWarning::VeryQuiet => "the voice is very quiet: turn the microphone up or come closer",
+        LevelWarning::Clipping => "the input is clipping: turn the microphone down",
+    }
+}
+
+fn report_losses(summary: &RunSummary) {
+    if summary.dropped > 0 {
+        tracing::warn!(
+            "{} utterances were not transcribed because the recognizer was behind: use a smaller model",
+            summary.dropped
+        );
+    }
+    if summary.faults.lost_samples > 0 {
+        tracing::warn!("{} samples were lost by the source", summary.faults.lost_samples);
+    }
+}

@@ -1,0 +1,52 @@
+//! What this process has used, and what the machine has.
+
+/// The most memory this process has held, MiB; `None` where the system does not tell.
+pub fn peak_rss_mib() -> Option<f64> {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{UsageWho, getrusage};
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+        // Apple counts bytes, the others KiB.
+        let unit = if cfg!(target_vendor = "apple") { 1.0 } else { 1024.0 };
+        Some(usage.max_rss() as f64 * unit / (1024.0 * 1024.0))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// Free space for this user at `folder`, or at its nearest parent that exists, MiB.
+pub fn free_disk_mib(folder: &std::path::Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let existing = folder.ancestors().find(|p| p.exists())?;
+        let stat = nix::sys::statvfs::statvfs(existing).ok()?;
+        // Both are u64 on some systems and u32 on others.
+        #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
+        Some(stat.blocks_available() as u64 * stat.fragment_size() as u64 / (1024 * 1024))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
+/// Features of the processor that matter for speed, detected now.
+pub fn cpu_features() -> Vec<&'static str> {
+    let mut found = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        macro_rules! detect {
+            ($($name:tt),*) => { $( if std::arch::is_x86_feature_detected!($name) { found.push($name); } )* };
+        }
+        detect!("sse4.2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512vnni", "avxvnni");
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        macro_rules! detect {
+            ($($name:tt),*) => { $( if std::arch::is_aarch64_feature_detected!($name) { found.push($name); } )* };
+        }
+        detect!("neon", "fp16", "dotprod", "i8mm", "bf16", "sve");
+    }
+    found
+}

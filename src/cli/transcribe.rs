@@ -1,0 +1,202 @@
+//! `earwitness transcribe`: recordings to text.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use earwitness::audio::{AudioSource, FileSource, PcmFormat, PcmLayout, SampleRate, open_stream};
+use earwitness::pipeline::{Event, Pipeline, StopSignal};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::engine::{Engine, EngineArgs};
+use super::exit::{self, CliError, Exit};
+use super::formats::{FileTimings, FileTranscript, Format, render};
+
+/// Transcribe recordings: wav, flac, mp3, ogg, m4a, aiff, any rate, any number of channels.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  earwitness transcribe talk.mp3
+  earwitness transcribe a.wav b.wav -f jsonl > all.jsonl
+  earwitness transcribe lecture.m4a -f srt -o subtitles/
+  ffmpeg -i film.mkv -f s16le -ar 16000 -ac 1 - | earwitness transcribe -
+  earwitness transcribe rede.wav --model base --language de --translate
+
+JSON (one object a file): file, text, language, segments [{start, end, text, tokens, temperature, avg_logprob,
+no_speech_prob, compression_ratio, words?}], timings {audio_s, processing_s, vad_ms, queue_ms, log_mel_ms,
+encode_ms, decode_ms, align_ms, recognize_ms}. Times of segments are seconds.")]
+pub struct Args {
+    /// Recordings, or `-` for a recording or raw samples on stdin.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Output format.
+    #[arg(short = 'f', long, alias = "output-format", alias = "output_format", value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Write one file per recording into this folder instead of stdout.
+    #[arg(short, long, alias = "output_dir", value_name = "FOLDER")]
+    output_dir: Option<PathBuf>,
+    /// Raw samples on stdin: u8, s16le, s24le, s32le or f32le.
+    #[arg(long, default_value = "s16le", value_name = "LAYOUT")]
+    raw_format: PcmLayout,
+    /// Raw samples on stdin: frames per second.
+    #[arg(long, default_value_t = 16_000, value_name = "HZ")]
+    raw_rate: u32,
+    /// Raw samples on stdin: channels.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    raw_channels: u16,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    if let Some(folder) = &args.output_dir {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let mut engine = args.engine.load()?;
+    let mut failures = Vec::new();
+    for file in &args.files {
+        let done = transcribe(args, &mut engine, file).and_then(|t| deliver(args, file, &t));
+        if let Err(error) = done {
+            // A full disk or closed pipe will not get better with the next file.
+            if matches!(exit::class(&error), Exit::Disk | Exit::Internal) {
+                return Err(error);
+            }
+            if args.files.len() == 1 {
+                return Err(error);
+            }
+            exit::eprint_line(&format!("error: {}", exit::one_line(&error)));
+            failures.push(file);
+        }
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} of {} files failed; the others are done", failures.len(), args.files.len());
+    Err(CliError::new(Exit::SomeFilesFailed, message).into())
+}
+
+fn transcribe(args: &Args, engine: &mut Engine, file: &Path) -> Result<FileTranscript> {
+    let begin = Instant::now();
+    let source = open(args, engine, file)?;
+    let bar = progress(source.as_ref(), file);
+    let options = engine.profile.pipeline_options(false, false);
+    let mut transcript = FileTranscript {
+        file: file.display().to_string(),
+        text: String::new(),
+        language: None,
+        segments: Vec::new(),
+        timings: FileTimings::default(),
+    };
+    let mut failed = None;
+    let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
+        source,
+        &StopSignal::default(),
+        &mut |event| match event {
+            Event::Final(result) => {
+                bar.set_position((result.end * 1e3) as u64);
+                transcript.segments.extend(result.segments);
+                transcript.language = transcript.language.take().or(result.language);
+            }
+            Event::Failed { error, .. } => failed = Some(error),
+            _ => {}
+        },
+    )?;
+    bar.finish_and_clear();
+    if let Some(error) = failed {
+        return Err(CliError::new(Exit::Internal, format!("{}: {error}", file.display())).into());
+    }
+    warn_of_faults(file, &summary.faults);
+    transcript.text = transcript.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(" ");
+    transcript.timings = FileTimings {
+        audio_s: summary.audio_s,
+        processing_s: begin.elapsed().as_secs_f64(),
+        vad_ms: summary.vad_ms,
+        stages: summary.timings,
+    };
+    Ok(transcript)
+}
+
+fn open(args: &Args, engine: &Engine, file: &Path) -> Result<Box<dyn AudioSource>> {
+    if file != Path::new("-") {
+        return Ok(Box::new(FileSource::open(file, engine.channels())?));
+    }
+    let rate = SampleRate::new(args.raw_rate).ok_or_else(|| {
+        CliError::new(Exit::Usage, format!("--raw-rate {} is not from 8000 to 192000", args.raw_rate))
+    })?;
+    let raw = PcmFormat { layout: args.raw_format, rate, channels: args.raw_channels };
+    Ok(open_stream(std::io::stdin(), "stdin", raw, engine.channels())?)
+}
+
+pub fn warn_of_faults(file: &Path, faults: &earwitness::audio::SourceFaults) {
+    let name = file.display();
+    if faults.truncated {
+        tracing::warn!("{name} ends before its header says it should: what is there was transcribed");
+    }
+    if faults.bad_packets > 0 {
+        tracing::warn!("{name}: {} damaged packets were skipped", faults.bad_packets);
+    }
+    if faults.non_finite_samples > 0 {
+        tracing::warn!(
+            "{name}: {} samples were not numbers and were heard as silence",
+            faults.non_finite_samples
+        );
+    }
+}
+
+/// A bar over the recording's duration, on a terminal only.
+fn progress(source: &dyn AudioSource, file: &Path) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let name = file.file_name().map_or_else(|| "stdin".into(), |n| n.to_string_lossy().into_owned());
+    match source.duration_hint() {
+        Some(duration) => {
+            let bar = ProgressBar::new(duration.as_millis() as u64);
+            // A constant template is valid.
+            if let Ok(style) = ProgressStyle::with_template("{msg:30} [{bar:30}] {percent:>3} %  {eta} left")
+            {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar.with_message(name)
+        }
+        None => ProgressBar::new_spinner().with_message(name),
+    }
+}
+
+fn deliver(args: &Args, file: &Path, transcript: &FileTranscript) -> Result<()> {
+    let text = render(transcript, args.format)?;
+    match &args.output_dir {
+        Some(folder) => write_whole(&folder.join(output_name(file, args.format)), &text),
+        None => {
+            let mut out = std::io::stdout().lock();
+            if args.files.len() > 1 && !matches!(args.format, Format::Json | Format::Jsonl) {
+                writeln!(out, "==> {} <==", file.display())?;
+            }
+            out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to stdout")
+        }
+    }
+}
+
+fn output_name(file: &Path, format: Format) -> PathBuf {
+    let stem = match file.file_stem() {
+        Some(stem) if file != Path::new("-") => PathBuf::from(stem),
+        _ => PathBuf::from("stdin"),
+    };
+    let mut name = stem.into_os_string();
+    name.push(".");
+    name.push(format.extension());
+    name.into()
+}
+
+/// A reader sees the old file or the whole new one.
+fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".part");
+    let partial = PathBuf::from(partial);
+    fs::write(&partial, text)
+        .and_then(|()| fs::rename(&partial, path))
+        .inspect_err(|_| drop(fs::remove_file(&partial)))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,31 @@
+//! Speech recognition at the edge that proves itself in the field.
+//!
+//! Audio becomes frames, frames become utterances, utterances become text, all on this device:
+//!
+//! ```text
+//! audio ──► vad ──► endpoint ──► asr::whisper ──► text and timings
+//!   ▲                                  ▲
+//! microphone, file, pipe             models (catalogue, checksums, cache)
+//! ```
+//! | module | what it does |
+//! |---|---|
+//! | [`audio`] | microphone, files, resampling to 16 kHz mono, levels |
+//! | [`vad`] | how likely a frame holds speech: Silero, WebRTC, energy |
+//! | [`endpoint`] | where utterances begin and end |
+//! | [`asr`] | an utterance to a transcript: Whisper on candle |
+//! | [`pipeline`] | the above on threads, with events and timings |
+//! | [`models`] | weights by name: download, checksum, cache, import |
+//! | [`scoring`] | text normalization, word error rate |
+//! | [`config`] | device profiles |
+//!
+//! See [`pipeline::Pipeline`] for an example that transcribes a recording utterance by utterance.
+
+pub mod asr;
+pub mod audio;
+pub mod config;
+pub mod endpoint;
+pub mod models;
+pub mod pipeline;
+pub mod scoring;
+pub mod utterance;
+pub mod vad;

@@ -1,0 +1,180 @@
+//! The audio thread: reads the source, finds utterances, queues them.
+
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use super::event::Event;
+use super::queue::WorkQueue;
+use super::{PipelineOptions, StopSignal};
+use crate::audio::{
+    AudioError, AudioSource, LevelMeter, LevelWarning, Read, SAMPLE_RATE, SamplePosition, SourceFaults,
+};
+use crate::endpoint::{EndpointEvent, Endpointer};
+use crate::utterance::{EndReason, Utterance};
+
+/// Levels are judged over this long.
+const LEVEL_WINDOW_S: u64 = 5;
+/// Lost audio is replaced by silence in pieces of this size.
+const GAP_BLOCK: usize = 16_000;
+
+/// What the audio thread knows when it ends.
+pub(super) struct Heard {
+    pub(super) samples: u64,
+    pub(super) faults: SourceFaults,
+    pub(super) vad: Duration,
+    pub(super) error: Option<AudioError>,
+}
+
+pub(super) struct AudioThread<'a> {
+    source: Box<dyn AudioSource>,
+    endpointer: &'a mut Endpointer,
+    queue: &'a WorkQueue,
+    events: SyncSender<Event>,
+    options: &'a PipelineOptions,
+    samples: u64,
+    vad: Duration,
+    level: LevelMeter,
+    warned: Option<LevelWarning>,
+    last_partial: Instant,
+}
+
+impl<'a> AudioThread<'a> {
+    pub(super) fn new(
+        source: Box<dyn AudioSource>,
+        endpointer: &'a mut Endpointer,
+        queue: &'a WorkQueue,
+        events: SyncSender<Event>,
+        options: &'a PipelineOptions,
+    ) -> Self {
+        Self {
+            source,
+            endpointer,
+            queue,
+            events,
+            options,
+            samples: 0,
+            vad: Duration::ZERO,
+            level: LevelMeter::new(),
+            warned: None,
+            last_partial: Instant::now(),
+        }
+    }
+
+    /// Hears the source to its end or until `stop`.
+    pub(super) fn run(mut self, stop: &StopSignal) -> Heard {
+        self.endpointer.restart();
+        let mut block = Vec::new();
+        let mut error = None;
+        while !stop.is_stopped() {
+            match self.source.read(&mut block) {
+                Ok(Read::Samples) => self.hear(&block),
+                Ok(Read::Gap(lost)) => self.fill_gap(lost),
+                Ok(Read::End) => break,
+                Err(e) => {
+                    error = Some(e);
+                    break;
+                }
+            }
+        }
+        self.drive(|endpointer, emit| endpointer.finish(emit));
+        Heard { samples: self.samples, faults: self.source.faults(), vad: self.vad, error }
+    }
+
+    fn hear(&mut self, block: &[f32]) {
+        self.samples += block.len() as u64;
+        self.drive(|endpointer, emit| endpointer.push(block, emit));
+        if self.options.live {
+            self.watch_level(block);
+            self.offer_partial();
+        }
+    }
+
+    /// Positions stay right: what was lost counts as silence, and ends an utterance if it is long.
+    fn fill_gap(&mut self, lost: u64) {
+        let at = SamplePosition(self.samples).seconds();
+        self.tell(Event::Gap { at, lost_samples: lost });
+        let silence = [0.0; GAP_BLOCK];
+        let mut left = lost;
+        while left > 0 {
+            let n = left.min(GAP_BLOCK as u64) as usize;
+            self.samples += n as u64;
+            self.drive(|endpointer, emit| endpointer.push(&silence[..n], emit));
+            left -= n as u64;
+        }
+    }
+
+    /// Runs the endpointer, timed, and passes on what it found.
+    fn drive(&mut self, step: impl FnOnce(&mut Endpointer, &mut dyn FnMut(EndpointEvent))) {
+        let begin = Instant::now();
+        let mut found = Vec::new();
+        step(self.endpointer, &mut |event| found.push(event));
+        self.vad += begin.elapsed();
+        for event in found {
+            match event {
+                EndpointEvent::SpeechStarted { position } => {
+                    self.last_partial = Instant::now();
+                    self.tell(Event::SpeechStarted { at: position.seconds() });
+                }
+                EndpointEvent::SpeechEnded(utterance) => self.submit(utterance),
+            }
+        }
+    }
+
+    fn submit(&mut self, utterance: Utterance) {
+        let (index, start, end) = (utterance.index, utterance.start.seconds(), utterance.end().seconds());
+        self.tell(Event::SpeechEnded { utterance: index, start, end, end_reason: utterance.end_reason });
+        let queued = if self.options.live {
+            self.queue.try_push(utterance)
+        } else {
+            self.queue.push_waiting(utterance)
+        };
+        if queued.is_err() {
+            self.tell(Event::Dropped { utterance: index, start, end });
+        }
+    }
+
+    fn offer_partial(&mut self) {
+        let Some(interval) = self.options.partial_interval else {
+            return;
+        };
+        if self.last_partial.elapsed() < interval || !self.queue.wants_partial() {
+            return;
+        }
+        let Some(open) = self.endpointer.in_progress() else {
+            return;
+        };
+        self.last_partial = Instant::now();
+        let end = open.start + open.samples.len();
+        self.queue.offer_partial(Utterance {
+            index: open.index,
+            start: open.start,
+            samples: open.samples.to_vec(),
+            speech_end: end,
+            decided: end,
+            end_reason: EndReason::EndOfStream,
+            mean_speech_probability: 1.0,
+        });
+    }
+
+    /// Tells of a bad level once, and again only after it was good or bad in another way.
+    fn watch_level(&mut self, block: &[f32]) {
+        self.level.push(block);
+        if self.level.reading().samples < LEVEL_WINDOW_S * u64::from(SAMPLE_RATE.hz()) {
+            return;
+        }
+        let speaking = self.endpointer.in_progress().is_some();
+        let warning = self.level.warnings().find(|w| *w != LevelWarning::VeryQuiet || speaking);
+        if let Some(warning) = warning
+            && self.warned != Some(warning)
+        {
+            self.tell(Event::Level { at: SamplePosition(self.samples).seconds(), warning });
+        }
+        self.warned = warning;
+        self.level.reset();
+    }
+
+    fn tell(&self, event: Event) {
+        // The receiver outlives this thread; if it panicked, there is nobody left to tell.
+        let _ = self.events.send(event);
+    }
+}

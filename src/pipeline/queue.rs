@@ -1,0 +1,184 @@
+//! The bounded queue between the audio thread and the recognizer.
+//!
+//! Bounded by seconds of audio, because that is what memory and patience are spent on. A file waits
+//! when the queue is full; a live source cannot wait, so its utterance comes back to be reported as
+//! dropped. Beside the queue lies one slot for the newest snapshot of an unfinished utterance; it
+//! is taken only when no finished utterance waits.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::utterance::Utterance;
+
+/// An utterance and when it entered the queue.
+pub(super) struct Queued {
+    pub(super) utterance: Utterance,
+    pub(super) since: Instant,
+}
+
+/// What the recognizer should do next.
+pub(super) enum Work {
+    /// A finished utterance.
+    Final(Queued),
+    /// A snapshot of an unfinished one.
+    Partial(Utterance),
+    /// The audio has ended.
+    End,
+}
+
+#[derive(Default)]
+struct State {
+    finals: VecDeque<Queued>,
+    queued_s: f64,
+    partial: Option<Utterance>,
+    closed: bool,
+}
+
+pub(super) struct WorkQueue {
+    state: Mutex<State>,
+    changed: Condvar,
+    capacity_s: f64,
+    busy: AtomicBool,
+    /// Set when a partial recognition should give way to a finished utterance.
+    pub(super) abandon_partial: AtomicBool,
+}
+
+impl WorkQueue {
+    /// Holds up to `capacity_s` seconds of audio, and always at least one utterance.
+    pub(super) fn new(capacity_s: f64) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            capacity_s,
+            busy: AtomicBool::new(false),
+            abandon_partial: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the state whole: every change below is complete before it unlocks.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_room(&self, state: &State) -> bool {
+        state.finals.is_empty() || state.queued_s < self.capacity_s
+    }
+
+    /// Waits for room; gives the utterance back if the recognizer is gone.
+    pub(super) fn push_waiting(&self, utterance: Utterance) -> Result<(), Utterance> {
+        let mut state = self.lock();
+        while !self.has_room(&state) && !state.closed {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.push(state, utterance)
+    }
+
+    /// Gives the utterance back if there is no room.
+    pub(super) fn try_push(&self, utterance: Utterance) -> Result<(), Utterance> {
+        let state = self.lock();
+        if !self.has_room(&state) {
+            return Err(utterance);
+        }
+        self.push(state, utterance)
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, utterance: Utterance) -> Result<(), Utterance> {
+        if state.closed {
+            return Err(utterance);
+        }
+        state.queued_s += utterance.seconds();
+        state.finals.push_back(Queued { utterance, since: Instant::now() });
+        state.partial = None;
+        self.abandon_partial.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Whether a snapshot would be heard now.
+    pub(super) fn wants_partial(&self) -> bool {
+        !self.busy.load(Ordering::Relaxed) && self.lock().finals.is_empty()
+    }
+
+    /// Leaves a snapshot, replacing an older one.
+    pub(super) fn offer_partial(&self, snapshot: Utterance) {
+        self.lock().partial = Some(snapshot);
+        self.changed.notify_all();
+    }
+
+    /// Waits for work.
+    pub(super) fn next(&self) -> Work {
+        self.busy.store(false, Ordering::Relaxed);
+        let mut state = self.lock();
+        loop {
+            if let Some(queued) = state.finals.pop_front() {
+                state.queued_s -= queued.utterance.seconds();
+                self.busy.store(true, Ordering::Relaxed);
+                self.changed.notify_all();
+                return Work::Final(queued);
+            }
+            if state.closed {
+                return Work::End;
+            }
+            if let Some(snapshot) = state.partial.take() {
+                self.busy.store(true, Ordering::Relaxed);
+                self.abandon_partial.store(false, Ordering::Relaxed);
+                return Work::Partial(snapshot);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// No more utterances will come.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utterance(index: u64, seconds: usize) -> Utterance {
+        Utterance::whole(index, vec![0.0; seconds * 16_000])
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_live_utterance_back() {
+        let queue = WorkQueue::new(3.0);
+        assert!(queue.try_push(utterance(0, 4)).is_ok(), "one utterance always fits");
+        assert_eq!(queue.try_push(utterance(1, 1)).unwrap_err().index, 1);
+        assert!(matches!(queue.next(), Work::Final(q) if q.utterance.index == 0));
+        assert!(queue.try_push(utterance(2, 1)).is_ok());
+    }
+
+    #[test]
+    fn a_file_waits_for_room_and_loses_nothing() {
+        let queue = WorkQueue::new(2.0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for i in 0..20 {
+                    queue.push_waiting(utterance(i, 1)).unwrap();
+                }
+                queue.close();
+            });
+            for expected in 0..20 {
+                assert!(matches!(queue.next(), Work::Final(q) if q.utterance.index == expected));
+            }
+            assert!(matches!(queue.next(), Work::End));
+        });
+    }
+
+    #[test]
+    fn finished_utterances_come_before_snapshots_and_replace_them() {
+        let queue = WorkQueue::new(10.0);
+        queue.offer_partial(utterance(7, 1));
+        queue.try_push(utterance(7, 2)).unwrap();
+        assert!(queue.abandon_partial.load(Ordering::Relaxed));
+        assert!(matches!(queue.next(), Work::Final(_)));
+        queue.close();
+        assert!(matches!(queue.next(), Work::End));
+    }
+}

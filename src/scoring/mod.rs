@@ -1,0 +1,22 @@
+//! Scoring of transcripts: normalization, word alignment, edit counts and slot values.
+//!
+//! A word error rate means little until both texts are written the same way, so every comparison
+//! begins with a [`Normalizer`]: [`EnglishNormalizer`] for English, [`BasicNormalizer`] for the
+//! rest. [`count_edits`] and [`align`] then compare word by word, and [`EditCounts`] adds up over
+//! utterances: a rate over many utterances is the sum of edits over the sum of reference words,
+//! never the mean of rates. [`slot_values_found`] answers the narrower question whether the words
+//! that a command depends on came through.
+//!
+//! Arguments are always in the order `reference`, `hypothesis`.
+//!
+//! This module depends on nothing else in the crate, does no I/O and keeps no state.
+
+mod alignment;
+mod edit_counts;
+pub mod normalizer;
+mod slots;
+
+pub use alignment::{AlignedWord, Alignment, align, count_edits, score};
+pub use edit_counts::EditCounts;
+pub use normalizer::{BasicNormalizer, EnglishNormalizer, MarkPolicy, Normalizer};
+pub use slots::{SlotScore, slot_values_found};
