@@ -296,7 +296,7 @@ fn an_empty_recording_with_a_valid_header_is_no_error() {
     WavWriter::create(&path, spec(44_100, 2, 16, SampleFormat::Int)).unwrap().finalize().unwrap();
     let mut source = open(&path).unwrap();
     assert_eq!(source.native().rate.hz(), 44_100);
-    assert_eq!(read_all(&mut source).unwrap(), []);
+    assert!(read_all(&mut source).unwrap().is_empty());
     assert_eq!(source.faults(), Default::default());
 }
 

@@ -102,9 +102,19 @@ pub fn write_ggml(checkpoint: &Checkpoint, to: &Path, dtype: GgmlDType) {
             word(&mut out, *n);
         }
         out.extend(name.as_bytes());
-        out.extend(QTensor::quantize(&tensor.contiguous().unwrap(), kind).unwrap().data().unwrap().iter());
+        out.extend(stored(tensor, kind));
     }
     File::create(to).unwrap().write_all(&out).unwrap();
+}
+
+/// The bytes of a tensor as a ggml type.
+fn stored(tensor: &Tensor, kind: GgmlDType) -> Vec<u8> {
+    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    match kind {
+        GgmlDType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        GgmlDType::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
+        _ => QTensor::quantize(&tensor.contiguous().unwrap(), kind).unwrap().data().unwrap().to_vec(),
+    }
 }
 
 /// GGUF with Hugging Face's names.

@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn the_path_follows_the_bright_diagonal() {
         // Three tokens over six positions, two positions each.
-        let mut matrix = vec![0.0; 18];
+        let mut matrix = vec![-1.0; 18];
         for (row, positions) in [(0, [0, 1]), (1, [2, 3]), (2, [4, 5])] {
             for p in positions {
                 matrix[row * 6 + p] = 1.0;

@@ -34,7 +34,7 @@ impl LogitsFilter for Suppress {
 }
 
 /// Text tokens that are annotation, not speech, as OpenAI chose them.
-pub(super) fn non_speech_tokens(vocabulary: &Vocabulary) -> Vec<u32> {
+pub fn non_speech_tokens(vocabulary: &Vocabulary) -> Vec<u32> {
     const SYMBOLS: &str = "\" # ( ) * + / : ; < = > @ [ \\ ] ^ _ ` { | } ~ 「 」 『 』 << >> <<< >>> \
                            -- --- -( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪";
     const ONLY_AT_WORD_START: [&str; 2] = [" -", " '"];

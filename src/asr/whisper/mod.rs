@@ -28,6 +28,7 @@ mod windows;
 use std::path::Path;
 
 pub use dims::ModelDims;
+pub use filter::non_speech_tokens;
 pub use language::{LANGUAGES, Language, find_language};
 pub use load::{LoadError, WeightFormat};
 pub use options::{DecodingOptions, LanguageChoice, Task};

@@ -1,0 +1,98 @@
+//! The arrows of ARCHITECTURE.md, checked: who may use whom, who may hold a clock, a thread or a socket.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Path below src, and the code without comments and unit tests.
+fn code() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root)
+        .into_iter()
+        .filter(|p| !p.ends_with("tests.rs"))
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            (name, code.join("\n"))
+        })
+        .collect()
+}
+
+fn module(file: &str) -> &str {
+    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
+}
+
+#[test]
+fn arrows_point_down_only() {
+    // module -> what it may use of this crate
+    let allowed: &[(&str, &[&str])] = &[
+        ("audio", &["audio"]),
+        ("vad", &["vad", "audio"]),
+        ("utterance", &["audio"]),
+        ("endpoint", &["endpoint", "audio", "utterance", "vad"]),
+        ("asr", &["asr", "audio", "utterance"]),
+        ("scoring", &["scoring"]),
+        ("models", &["models"]),
+        ("pipeline", &["pipeline", "asr", "audio", "endpoint", "utterance"]),
+        ("config", &["asr", "audio", "endpoint", "pipeline"]),
+    ];
+    let mut checked = 0;
+    for (file, code) in code() {
+        let Some((_, may)) = allowed.iter().find(|(m, _)| *m == module(&file)) else {
+            continue;
+        };
+        for used in code.split("crate::").skip(1) {
+            let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if !used.is_empty() {
+                assert!(may.contains(&used.as_str()), "src/{file} uses crate::{used}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 20, "only {checked} uses were seen: is the test looking at the sources?");
+}
+
+#[test]
+fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
+    let rules: &[(&str, &[&str])] = &[
+        ("Instant::now", &["audio/capture", "audio/replay", "models", "pipeline", "cli"]),
+        ("SystemTime::now", &["models"]),
+        ("thread::spawn", &["audio/capture", "pipeline", "models"]),
+        ("thread::scope", &["pipeline"]),
+        ("TcpStream", &[]),
+        ("reqwest", &["models"]),
+        ("println!", &[]),
+    ];
+    for (file, code) in code() {
+        for (what, places) in rules {
+            let here = places.iter().any(|p| file.starts_with(p));
+            assert!(here || !code.contains(what), "src/{file} has {what}");
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_gives_its_reason() {
+    for (file, code) in code() {
+        let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (at, _) in code.match_indices("unsafe ") {
+            let before: String = code[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
+            let told = before.contains("allow(unsafe_code, reason") || before.contains("allow( unsafe_code, reason");
+            assert!(told, "src/{file} has unsafe code without a reason");
+        }
+    }
+}
