@@ -1,6 +1,7 @@
 //! Transcribes one recording, without the command line.
 //!
 //! `cargo run --release --example transcribe_file -- MODEL_FOLDER FILE`
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::path::Path;
 

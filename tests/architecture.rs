@@ -90,8 +90,10 @@ fn unsafe_code_gives_its_reason() {
     for (file, code) in code() {
         let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
         for (at, _) in code.match_indices("unsafe ") {
-            let before: String = code[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
-            let told = before.contains("allow(unsafe_code, reason") || before.contains("allow( unsafe_code, reason");
+            let before: String =
+                code[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
+            let told =
+                before.contains("allow(unsafe_code, reason") || before.contains("allow( unsafe_code, reason");
             assert!(told, "src/{file} has unsafe code without a reason");
         }
     }

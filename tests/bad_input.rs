@@ -257,3 +257,11 @@ fn a_full_disk_ends_with_its_own_code_and_no_half_file() {
     let output = run(&["transcribe", path(&file), "--output-dir", "/dev/null/out"]);
     refuses(&output, DISK);
 }
+
+#[test]
+fn transcripts_never_overwrite_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["transcribe", "a/talk.wav", "b/talk.mp3", "-o", path(folder.path())]);
+    let stderr = refuses(&output, 2);
+    assert!(stderr.contains("a/talk.wav") && stderr.contains("b/talk.mp3"), "{stderr}");
+}

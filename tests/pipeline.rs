@@ -230,7 +230,7 @@ fn a_stop_ends_the_run_and_what_was_heard_is_still_answered() {
         fn read(&mut self, block: &mut Vec<f32>) -> Result<Read, AudioError> {
             block.clear();
             self.0 += 1;
-            block.resize(16_000, if self.0 % 2 == 0 { 0.5 } else { 0.0 });
+            block.resize(16_000, if self.0.is_multiple_of(2) { 0.5 } else { 0.0 });
             Ok(Read::Samples)
         }
         fn native(&self) -> NativeFormat {

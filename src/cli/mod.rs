@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
         Command::Listen(args) => listen::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-        Command::Models(args) => models::run(&args, &mut std::io::stdout()).map_err(Into::into),
+        Command::Models(args) => models::run(&args, &mut std::io::stdout()),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -54,6 +54,14 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(folder) = &args.output_dir {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
+    if let Some((a, b)) = same_output(args) {
+        let message = format!(
+            "{} and {} would be written to the same file: transcribe them into different folders",
+            a.display(),
+            b.display()
+        );
+        return Err(CliError::new(Exit::Usage, message).into());
+    }
     let mut engine = args.engine.load()?;
     let mut failures = Vec::new();
     for file in &args.files {
@@ -177,6 +185,16 @@ fn deliver(args: &Args, file: &Path, transcript: &FileTranscript) -> Result<()> 
             out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to stdout")
         }
     }
+}
+
+/// Two recordings whose transcripts would overwrite each other.
+fn same_output(args: &Args) -> Option<(&Path, &Path)> {
+    args.output_dir.as_ref()?;
+    let name = |file: &Path| output_name(file, args.format);
+    args.files.iter().enumerate().find_map(|(i, a)| {
+        let b = args.files[i + 1..].iter().find(|b| name(a) == name(b))?;
+        Some((a.as_path(), b.as_path()))
+    })
 }
 
 fn output_name(file: &Path, format: Format) -> PathBuf {

@@ -81,7 +81,7 @@ pub enum Event {
     /// Somebody stopped; the text follows.
     SpeechEnded { utterance: u64, start: f64, end: f64, end_reason: EndReason },
     /// The final answer.
-    Final(UtteranceResult),
+    Final(Box<UtteranceResult>),
     /// The recognizer failed on an utterance; the audio was sound.
     Failed { utterance: u64, start: f64, end: f64, error: String },
     /// The recognizer is so far behind that an utterance was not recognized.

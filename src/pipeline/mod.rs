@@ -210,7 +210,13 @@ fn final_event(recognizer: &mut dyn Recognizer, queued: &Queued, never: &AtomicB
             timings.queue_ms = queue_ms;
             let hangover_ms = seconds_of(utterance.decided - utterance.speech_end) * 1e3;
             let latency = live.then(|| hangover_ms + milliseconds(queued.since.elapsed()));
-            Event::Final(UtteranceResult::new(utterance, transcript, recognizer.engine(), timings, latency))
+            Event::Final(Box::new(UtteranceResult::new(
+                utterance,
+                transcript,
+                recognizer.engine(),
+                timings,
+                latency,
+            )))
         }
         Err(error) => Event::Failed {
             utterance: utterance.index,

@@ -105,7 +105,7 @@ impl LogitsFilter for TimestampRules {
         }
         if let Some(latest) = sampled.iter().rev().find(|t| is_timestamp(t)) {
             // A pair may repeat its own time; text must have moved on.
-            let lowest = *latest as usize + usize::from(!(last_is && !before_is));
+            let lowest = *latest as usize + usize::from(!last_is || before_is);
             logits[first..lowest.min(first + super::vocabulary::N_TIMESTAMPS)].fill(f32::NEG_INFINITY);
         }
         if sampled.is_empty() {

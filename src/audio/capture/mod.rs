@@ -10,10 +10,10 @@
 //! # Ok::<(), earwitness::audio::AudioError>(())
 //! ```
 //!
-//! Three threads meet here. The sound system's thread runs the callback ([`callback`]), which mixes
+//! Three threads meet here. The sound system's thread runs the callback (`callback`), which mixes
 //! to mono into a wait-free ring and does nothing else: no allocation, lock or log. The caller's
 //! thread drains the ring in [`MicrophoneSource`], resamples and watches. Short-lived helper threads
-//! ([`helper`]) do whatever may block for ever, such as opening and dropping streams: when a sound
+//! (`helper`) do whatever may block for ever, such as opening and dropping streams: when a sound
 //! server is killed, ALSA's pulse plugin neither reports an error nor lets go of the stream.
 //!
 //! Audio lost on the way (ring overrun, dead server) is never silent: it comes out as

@@ -7,7 +7,7 @@
 //! | CTranslate2 | `model.bin` beside `tokenizer.json` or `vocabulary.*` | [`ctranslate2`] |
 //! | Hugging Face | `model.safetensors`, or shards with an index, beside `tokenizer.json` | [`safetensors`] |
 //! | ggml | one `.bin` that holds the vocabulary too | [`ggml`] |
-//! | GGUF | one `.gguf` beside `tokenizer.json` | [`gguf`] |
+//! | GGUF | one `.gguf` beside `tokenizer.json` | `gguf` |
 //!
 //! Tensors leave here as `f32` under one set of names, Hugging Face's without the `model.` prefix:
 //! `encoder.layers.0.self_attn.q_proj.weight`.
