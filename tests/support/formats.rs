@@ -107,13 +107,20 @@ pub fn write_ggml(checkpoint: &Checkpoint, to: &Path, dtype: GgmlDType) {
     File::create(to).unwrap().write_all(&out).unwrap();
 }
 
+/// Quantizes a copy: candle's quantizer looks at a view's whole storage.
+fn quantized(tensor: &Tensor, kind: GgmlDType) -> QTensor {
+    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    let copy = Tensor::from_vec(values, tensor.dims(), tensor.device()).unwrap();
+    QTensor::quantize(&copy, kind).unwrap()
+}
+
 /// The bytes of a tensor as a ggml type.
 fn stored(tensor: &Tensor, kind: GgmlDType) -> Vec<u8> {
     let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
     match kind {
         GgmlDType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         GgmlDType::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
-        _ => QTensor::quantize(&tensor.contiguous().unwrap(), kind).unwrap().data().unwrap().to_vec(),
+        _ => quantized(tensor, kind).data().unwrap().to_vec(),
     }
 }
 
@@ -126,7 +133,7 @@ pub fn write_gguf(checkpoint: &Checkpoint, from: &Path, to: &Path, dtype: GgmlDT
         .map(|(name, t)| {
             let matrix = t.rank() == 2 && !name.contains("embed_positions");
             let kind = if matrix { dtype } else { GgmlDType::F32 };
-            (format!("model.{name}"), QTensor::quantize(&t.contiguous().unwrap(), kind).unwrap())
+            (format!("model.{name}"), quantized(t, kind))
         })
         .collect();
     let views: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
