@@ -142,3 +142,28 @@ fn evaluate_without_references_gives_null() {
         earwitness().args(["evaluate", "--json"]).arg(folder.path().join("m.jsonl")).output().unwrap();
     assert!(json_lines(&output)[0]["wer"].is_null());
 }
+
+/// As `timeout` and some shells do: the process and its group both get the signal.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_listening_with_what_was_said_and_a_summary() {
+    use std::process::{Command, Stdio};
+    let child = Command::new(env!("CARGO_BIN_EXE_earwitness"))
+        .args(["listen", "--json", "--input"])
+        .arg(support::two_cities())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Long enough to load the model and hear the first sentence begin, not end.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    for _ in 0..2 {
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+    let output = child.wait_with_output().unwrap();
+    let events = json_lines(&output);
+    let finals: Vec<&str> = events.iter().filter_map(|e| e["text"].as_str()).collect();
+    assert!(finals.iter().any(|text| text.contains("best of times")), "{finals:?}");
+    assert_eq!(events.last().unwrap()["event"], "summary");
+}

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use earwitness::audio::{AudioSource, FileSource, LevelWarning, Replay};
@@ -100,15 +101,22 @@ fn microphone(
     Err(exit::CliError::new(exit::Exit::Usage, message).into())
 }
 
-/// Ctrl-C ends the run cleanly; a second one ends the process.
+/// A second Ctrl-C this long after the first ends the process at once; sooner, it is the same one,
+/// sent to the process and to its group.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+
+/// Ctrl-C ends the run cleanly; a later second one ends the process.
 pub fn stop_on_interrupt() -> Result<StopSignal> {
     let stop = StopSignal::default();
     let handler = stop.clone();
-    ctrlc::set_handler(move || {
-        if handler.is_stopped() {
-            std::process::exit(130);
+    let mut first: Option<Instant> = None;
+    ctrlc::set_handler(move || match first {
+        Some(first) if first.elapsed() > IMPATIENCE => std::process::exit(130),
+        Some(_) => {}
+        None => {
+            first = Some(Instant::now());
+            handler.stop();
         }
-        handler.stop();
     })
     .context("installing the Ctrl-C handler")?;
     Ok(stop)

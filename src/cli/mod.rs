@@ -92,8 +92,8 @@ fn start_logging(verbose: u8) {
         _ => "trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("EARWITNESS_LOG").unwrap_or_else(|_| {
-        // Symphonia tells of every odd tag; what matters is in our own warnings.
-        tracing_subscriber::EnvFilter::new(format!("{default},symphonia=error"))
+        // Symphonia tells of every odd tag, the PulseAudio client of every good-bye; what matters is in our own.
+        tracing_subscriber::EnvFilter::new(format!("{default},symphonia=error,pulseaudio=off"))
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
