@@ -239,7 +239,11 @@ impl Profile {
     pub fn pipeline_options(&self, live: bool, partials: bool) -> PipelineOptions {
         PipelineOptions {
             live,
-            max_queued_s: (self.pipeline.max_queued_ms as f64 / 1e3).min(if live { f64::INFINITY } else { 60.0 }),
+            max_queued_s: (self.pipeline.max_queued_ms as f64 / 1e3).min(if live {
+                f64::INFINITY
+            } else {
+                60.0
+            }),
             partial_interval: partials.then(|| Duration::from_millis(self.pipeline.partial_interval_ms)),
         }
     }

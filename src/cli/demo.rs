@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use earwitness::audio::{FileSource, Replay};
+use earwitness::config::DetectorKind;
 use earwitness::models::ModelStore;
 
 use super::engine::EngineArgs;
@@ -32,7 +33,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let begin = Instant::now();
     let profile = args.engine.profile()?;
-    let mut needed = vec![READING.to_owned(), profile.vad.model.clone()];
+    let mut needed = vec![READING.to_owned()];
+    if profile.vad.detector == DetectorKind::Silero {
+        needed.push(profile.vad.model.clone());
+    }
     if !std::path::Path::new(&profile.whisper.model).exists() {
         needed.push(profile.whisper.model.clone());
     }

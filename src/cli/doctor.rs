@@ -1,6 +1,7 @@
 //! `earwitness doctor`: what is wrong on this machine and what to do about it.
 
 use anyhow::Result;
+use earwitness::config::DetectorKind;
 use earwitness::models::{FileState, ModelStore};
 use serde::Serialize;
 
@@ -16,7 +17,8 @@ Examples:
   earwitness doctor
   earwitness doctor --json | jq '.checks[] | select(.status != \"ok\")'
 
-Exits with 0 if nothing is broken (warnings allowed), 4 if a model is missing or damaged, 6 if only the microphone is.")]
+Exits with 0 if nothing is broken (warnings allowed), 4 if a model is missing or damaged, 8 if the disk is
+full, 6 if only the microphone is broken.")]
 pub struct Args {
     /// One JSON object: checks [{check, status, found, advice}].
     #[arg(long)]
@@ -68,7 +70,9 @@ pub fn run(args: &Args) -> Result<()> {
     let store = ModelStore::open_default()?;
     let mut checks = vec![processor(), memory(), disk(&store)];
     checks.push(model("recognizer", &store, &profile.whisper.model));
-    checks.push(model("detector", &store, &profile.vad.model));
+    if profile.vad.detector == DetectorKind::Silero {
+        checks.push(model("detector", &store, &profile.vad.model));
+    }
     checks.extend(microphone(&profile.capture.device));
     let report = Report { version: env!("CARGO_PKG_VERSION"), checks };
     let text =

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use earwitness::asr::whisper::{DecodingOptions, LanguageChoice, Task, WhisperRecognizer};
+use earwitness::asr::whisper::{DecodingOptions, LanguageChoice, SpecialTokens, Task, WhisperRecognizer};
 use earwitness::audio::ChannelSelect;
 use earwitness::config::{DetectorKind, Profile};
 use earwitness::endpoint::Endpointer;
@@ -92,7 +92,10 @@ impl EngineArgs {
         if self.initial_prompt.is_some() {
             profile.whisper.initial_prompt.clone_from(&self.initial_prompt);
         }
-        profile.whisper.translate |= self.translate || self.task.as_deref() == Some("translate");
+        match self.task.as_deref() {
+            Some(task) => profile.whisper.translate = task == "translate",
+            None => profile.whisper.translate |= self.translate,
+        }
         profile.whisper.word_timestamps |= self.word_timestamps;
         profile.whisper.timestamps &= !self.no_timestamps;
         profile.capture.channel = self.channel.or(profile.capture.channel);
@@ -143,6 +146,7 @@ fn recognizer(
     if !recognizer.dims().is_multilingual() {
         refuse_foreign(&options, model)?;
     }
+    refuse_unknown(&options, model, &SpecialTokens::of(recognizer.dims().n_vocab))?;
     Ok((recognizer, begin.elapsed()))
 }
 
@@ -160,6 +164,20 @@ fn refuse_foreign(options: &DecodingOptions, model: &str) -> Result<()> {
         .into());
     }
     Ok(())
+}
+
+/// Languages that came with a later model.
+fn refuse_unknown(options: &DecodingOptions, model: &str, special: &SpecialTokens) -> Result<()> {
+    let asked = match &options.language {
+        LanguageChoice::Pinned(code) => std::slice::from_ref(code),
+        LanguageChoice::Detect(codes) => codes,
+    };
+    match asked.iter().find(|code| special.language(code).is_none()) {
+        Some(code) => {
+            Err(CliError::new(Exit::Usage, format!("`{model}` does not know the language `{code}`")).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// A model's short name: of a path, its last part.

@@ -28,7 +28,7 @@ Examples:
   earwitness evaluate recordings/manifest.jsonl --model base --temperature 0 --no-timestamps --json
   earwitness evaluate meetings.jsonl --vad
 
-Each file is one utterance unless --vad is given. Both texts go through the standard English normalizer.
+Each file is one utterance unless --vad is given. A file that cannot be read counts as all its words deleted. Both texts go through the standard English normalizer.
 JSON: wer (fraction or null), edits {substitutions, deletions, insertions, reference_words}, slots_found,
 slots_total, audio_s, processing_s, rtf, load_s, peak_rss_mib, fallbacks, engine, files [{file, audio_s,
 processing_s, text, reference, wer, edits, slots_found, slots_total, error}].")]

@@ -1,15 +1,18 @@
 //! `earwitness listen`: the microphone, or a recording replayed as if spoken now, to text.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+#[cfg(feature = "capture")]
+use earwitness::audio::capture::Microphone;
 use earwitness::audio::{AudioSource, FileSource, LevelWarning, Replay};
+use earwitness::config::Profile;
 use earwitness::pipeline::{Event, Pipeline, RunSummary, StopSignal, UtteranceResult};
 
 use super::engine::{Engine, EngineArgs};
-use super::exit;
+use super::exit::{self, CliError, Exit};
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]
@@ -51,14 +54,19 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    if !(0.01..=1000.0).contains(&args.pace) {
+        return Err(CliError::new(Exit::Usage, "--pace must be from 0.01 to 1000").into());
+    }
     let profile = args.engine.profile()?;
-    // The source first: a wrong name or file is known before the model is loaded.
-    let (source, from) = match &args.input {
-        Some(file) => replay(file, args.pace, profile.channels())?,
-        None => microphone(args, &profile)?,
+    // The source first: a wrong name or file is known before the model is loaded. It is opened last: what a
+    // microphone hears while a model loads would be lost.
+    let source = match &args.input {
+        Some(file) => Source::Recording(Box::new(FileSource::open(file, profile.channels())?)),
+        None => Source::microphone(args, &profile)?,
     };
     let mut engine = args.engine.load()?;
     let stop = stop_on_interrupt()?;
+    let (source, from) = source.open(args)?;
     exit::eprint_line(&format!("Listening to {from}. Ctrl-C ends."));
     let style =
         Style { json: args.json || args.format == "jsonl", partials: args.partials, latency: args.latency };
@@ -66,39 +74,49 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(file) = &args.input {
         super::transcribe::warn_of_faults(file, &summary.faults);
     }
-    Ok(())
-}
-
-fn replay(
-    file: &Path,
-    pace: f64,
-    channels: earwitness::audio::ChannelSelect,
-) -> Result<(Box<dyn AudioSource>, String)> {
-    let source = FileSource::open(file, channels)?;
-    Ok((Box::new(Replay::new(source, pace)), file.display().to_string()))
-}
-
-#[cfg(feature = "capture")]
-fn microphone(args: &Args, profile: &earwitness::config::Profile) -> Result<(Box<dyn AudioSource>, String)> {
-    use earwitness::audio::capture::Microphone;
-    let name = args.device.as_deref().unwrap_or(&profile.capture.device);
-    let mut microphone = Microphone::new().channel(profile.channels());
-    if !name.is_empty() {
-        microphone = microphone.try_device(name)?;
+    match summary.failed {
+        0 => Ok(()),
+        n => Err(CliError::new(Exit::Internal, format!("{n} utterances could not be transcribed")).into()),
     }
-    let source = microphone.open()?;
-    let from = source.device_id().to_owned();
-    Ok((Box::new(source), from))
 }
 
-#[cfg(not(feature = "capture"))]
-fn microphone(
-    _args: &Args,
-    _profile: &earwitness::config::Profile,
-) -> Result<(Box<dyn AudioSource>, String)> {
-    let message =
-        "this build has no microphone capture: use --input FILE, or build with `--features capture`";
-    Err(exit::CliError::new(exit::Exit::Usage, message).into())
+/// What is listened to, before it is opened.
+enum Source {
+    Recording(Box<FileSource>),
+    #[cfg(feature = "capture")]
+    Microphone(Microphone),
+}
+
+impl Source {
+    #[cfg(feature = "capture")]
+    fn microphone(args: &Args, profile: &Profile) -> Result<Self> {
+        let name = args.device.as_deref().unwrap_or(&profile.capture.device);
+        let microphone = Microphone::new().channel(profile.channels());
+        Ok(Self::Microphone(if name.is_empty() { microphone } else { microphone.try_device(name)? }))
+    }
+
+    #[cfg(not(feature = "capture"))]
+    fn microphone(_args: &Args, _profile: &Profile) -> Result<Self> {
+        let message =
+            "this build has no microphone capture: use --input FILE, or build with `--features capture`";
+        Err(CliError::new(Exit::Usage, message).into())
+    }
+
+    /// The running source and what to call it.
+    fn open(self, args: &Args) -> Result<(Box<dyn AudioSource>, String)> {
+        match self {
+            Self::Recording(source) => {
+                let name = args.input.as_ref().map_or_else(String::new, |file| file.display().to_string());
+                Ok((Box::new(Replay::new(*source, args.pace)), name))
+            }
+            #[cfg(feature = "capture")]
+            Self::Microphone(microphone) => {
+                let source = microphone.open()?;
+                let name = source.device_id().to_owned();
+                Ok((Box::new(source), name))
+            }
+        }
+    }
 }
 
 /// A second Ctrl-C this long after the first ends the process at once; sooner, it is the same one,

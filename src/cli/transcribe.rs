@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use earwitness::asr::whisper::join;
 use earwitness::audio::{AudioSource, FileSource, PcmFormat, PcmLayout, SampleRate, open_stream};
 use earwitness::pipeline::{Event, Pipeline, StopSignal};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -65,17 +66,21 @@ pub fn run(args: &Args) -> Result<()> {
     let mut engine = args.engine.load()?;
     let mut failures = Vec::new();
     for file in &args.files {
-        let done = transcribe(args, &mut engine, file).and_then(|t| deliver(args, file, &t));
-        if let Err(error) = done {
-            // A full disk or closed pipe will not get better with the next file.
-            if matches!(exit::class(&error), Exit::Disk | Exit::Internal) {
-                return Err(error);
+        let failure = match transcribe(&mut engine, args, file) {
+            Ok((transcript, failure)) => {
+                // A full disk or closed pipe will not get better with the next file.
+                deliver(args, file, &transcript)?;
+                failure
             }
-            if args.files.len() == 1 {
-                return Err(error);
+            Err(error) => Some(error),
+        };
+        match failure {
+            Some(error) if args.files.len() == 1 => return Err(error),
+            Some(error) => {
+                exit::eprint_line(&format!("error: {}", exit::one_line(&error)));
+                failures.push(file);
             }
-            exit::eprint_line(&format!("error: {}", exit::one_line(&error)));
-            failures.push(file);
+            None => {}
         }
     }
     if failures.is_empty() {
@@ -85,7 +90,12 @@ pub fn run(args: &Args) -> Result<()> {
     Err(CliError::new(Exit::SomeFilesFailed, message).into())
 }
 
-fn transcribe(args: &Args, engine: &mut Engine, file: &Path) -> Result<FileTranscript> {
+/// The transcript, and why it is not the whole recording's if it is not.
+fn transcribe(
+    engine: &mut Engine,
+    args: &Args,
+    file: &Path,
+) -> Result<(FileTranscript, Option<anyhow::Error>)> {
     let begin = Instant::now();
     let source = open(args, engine, file)?;
     let bar = progress(source.as_ref(), file);
@@ -97,33 +107,40 @@ fn transcribe(args: &Args, engine: &mut Engine, file: &Path) -> Result<FileTrans
         segments: Vec::new(),
         timings: FileTimings::default(),
     };
-    let mut failed = None;
-    let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
+    let mut failure = None;
+    let run = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
         source,
         &StopSignal::default(),
         &mut |event| match event {
             Event::Final(result) => {
                 bar.set_position((result.end * 1e3) as u64);
+                if !result.text.is_empty() {
+                    transcript.language = transcript.language.take().or(result.language);
+                }
                 transcript.segments.extend(result.segments);
-                transcript.language = transcript.language.take().or(result.language);
             }
-            Event::Failed { error, .. } => failed = Some(error),
+            Event::Failed { start, end, error, .. } => {
+                let message = format!("{}: {start:.1} to {end:.1} s: {error}", file.display());
+                failure = Some(CliError::new(Exit::Internal, message).into());
+            }
             _ => {}
         },
-    )?;
+    );
     bar.finish_and_clear();
-    if let Some(error) = failed {
-        return Err(CliError::new(Exit::Internal, format!("{}: {error}", file.display())).into());
+    match run {
+        Ok(summary) => {
+            warn_of_faults(file, &summary.faults);
+            transcript.timings.audio_s = summary.audio_s;
+            transcript.timings.vad_ms = summary.vad_ms;
+            transcript.timings.stages = summary.timings;
+        }
+        // Nothing was heard: there is nothing to deliver.
+        Err(error) if transcript.segments.is_empty() => return Err(error.into()),
+        Err(error) => failure = Some(error.into()),
     }
-    warn_of_faults(file, &summary.faults);
-    transcript.text = transcript.segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(" ");
-    transcript.timings = FileTimings {
-        audio_s: summary.audio_s,
-        processing_s: begin.elapsed().as_secs_f64(),
-        vad_ms: summary.vad_ms,
-        stages: summary.timings,
-    };
-    Ok(transcript)
+    transcript.text = join(&transcript.segments, transcript.language.as_deref());
+    transcript.timings.processing_s = begin.elapsed().as_secs_f64();
+    Ok((transcript, failure))
 }
 
 fn open(args: &Args, engine: &Engine, file: &Path) -> Result<Box<dyn AudioSource>> {

@@ -65,7 +65,7 @@ impl<'a> AudioThread<'a> {
         self.endpointer.restart();
         let mut block = Vec::new();
         let mut error = None;
-        while !stop.is_stopped() {
+        while !stop.is_stopped() && !self.queue.is_closed() {
             match self.source.read(&mut block) {
                 Ok(Read::Samples) => self.hear(&block),
                 Ok(Read::Gap(lost)) => self.fill_gap(lost),

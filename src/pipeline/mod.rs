@@ -140,6 +140,8 @@ impl<'a> Pipeline<'a> {
                 let _close = CloseOnDrop(queue);
                 answer(recognizer, queue, &events, options.live);
             });
+            // Should the caller's function panic, the audio thread must not listen on for ever.
+            let _close = CloseOnDrop(queue);
             for event in received {
                 count(&mut summary, &event);
                 on_event(event);

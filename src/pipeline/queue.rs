@@ -130,6 +130,11 @@ impl WorkQueue {
         }
     }
 
+    /// Whether either side has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// No more utterances will come.
     pub(super) fn close(&self) {
         self.lock().closed = true;

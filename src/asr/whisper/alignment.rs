@@ -110,8 +110,12 @@ impl Aligner {
 
 /// Adds one head's weights, standardized over tokens and median-filtered over positions.
 fn add_head(sum: &mut [f32], weights: &Tensor, head: usize, positions: usize) -> candle_core::Result<()> {
-    // Weights over the audio alone, as if the window ended with it.
-    let rows: Vec<Vec<f32>> = weights.get(head)?.narrow(1, 0, positions)?.to_vec2()?;
+    // Weights over the audio alone, summing to 1, as if the window ended with it.
+    let mut rows: Vec<Vec<f32>> = weights.get(head)?.narrow(1, 0, positions)?.to_vec2()?;
+    for row in &mut rows {
+        let total = row.iter().sum::<f32>().max(1e-9);
+        row.iter_mut().for_each(|weight| *weight /= total);
+    }
     let n = rows.len() as f32;
     let mut column_mean = vec![0f32; positions];
     let mut column_std = vec![0f32; positions];
@@ -202,7 +206,8 @@ fn group(tokens: &[u32], context: &AlignmentContext<'_>) -> Vec<Spelled> {
         let last = i + 1 == tokens.len();
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text.to_owned(),
-            Err(_) if last => String::from_utf8_lossy(&bytes).into_owned(),
+            // Bytes that no further byte can complete, or that none will.
+            Err(e) if last || e.error_len().is_some() => String::from_utf8_lossy(&bytes).into_owned(),
             Err(_) => continue,
         };
         let punctuation = text.trim().len() == 1 && text.trim().chars().all(|c| c.is_ascii_punctuation());

@@ -26,6 +26,8 @@ pub(super) struct Hypothesis {
     pub(super) temperature: f32,
     /// It was cut because it repeated itself.
     pub(super) looped: bool,
+    /// The model said that the text ends, rather than running out of tokens or looping.
+    pub(super) complete: bool,
     /// Attempts before this one.
     pub(super) fallbacks: u32,
 }
@@ -138,6 +140,7 @@ impl DecodingContext<'_> {
         let mut tokens: Vec<u32> = Vec::with_capacity(limit);
         let mut sum_logprob = 0.0;
         let mut cut = None;
+        let mut complete = false;
         while tokens.len() < limit {
             if observer.cancelled() {
                 return Err(RecognizerError::Cancelled);
@@ -148,10 +151,11 @@ impl DecodingContext<'_> {
             let token = pick(&logits, temperature, &mut rng);
             sum_logprob += logits[token as usize] - log_sum_exp(&logits);
             if token == self.special.end_of_text {
+                complete = true;
                 break;
             }
             tokens.push(token);
-            cut = looped(&tokens);
+            cut = self.loop_start(&tokens);
             if cut.is_some() {
                 break;
             }
@@ -169,9 +173,19 @@ impl DecodingContext<'_> {
             compression_ratio: compression_ratio(text.trim()),
             temperature,
             looped: cut.is_some(),
+            complete,
             fallbacks: 0,
             tokens,
         })
+    }
+
+    /// If the text repeats itself, how many of `tokens` to keep. Timestamps grow from turn to turn, so
+    /// only text is compared.
+    fn loop_start(&self, tokens: &[u32]) -> Option<usize> {
+        let is_text = |token: u32| token < self.special.first_timestamp;
+        let text: Vec<u32> = tokens.iter().copied().filter(|&t| is_text(t)).collect();
+        let keep = looped(&text)?;
+        tokens.iter().enumerate().filter(|(_, t)| is_text(**t)).nth(keep).map(|(at, _)| at)
     }
 
     fn filters(&self) -> Vec<Box<dyn LogitsFilter + '_>> {

@@ -49,6 +49,8 @@ use log_mel::LogMel;
 
 /// A window that stopped early is resumed only if this much audio is left: less holds no word.
 const MIN_RESUME_S: f64 = 0.5;
+/// A window must have come this far to be resumed, so that every window makes progress.
+const MIN_PROGRESS_S: f64 = 1.0;
 
 /// Above this no-speech probability a text must be more probable than [`UNLIKELY_LOGPROB`] to be believed.
 ///
@@ -185,8 +187,14 @@ impl WhisperRecognizer {
         if self.is_silence(&hypothesis) {
             return Ok(None);
         }
+        transcript.outcome = Outcome::Empty;
         let seconds = seconds_of(samples.len());
-        let found = segments::split(&hypothesis.tokens, &self.special, seconds);
+        let found = segments::split(&hypothesis.tokens, &self.special, seconds, hypothesis.complete);
+        if !hypothesis.complete && found.resume_at.is_none() {
+            tracing::warn!(
+                "a window of {seconds:.1} s ended in the middle of its text; what follows it may be missing"
+            );
+        }
         let first = transcript.segments.len();
         for span in &found.spans {
             transcript.segments.extend(self.segment(span, &hypothesis));
@@ -207,7 +215,7 @@ impl WhisperRecognizer {
         for segment in &mut transcript.segments[first..] {
             shift_segment(segment, shift);
         }
-        let resume = found.resume_at.filter(|at| seconds - at > MIN_RESUME_S);
+        let resume = found.resume_at.filter(|at| *at >= MIN_PROGRESS_S && seconds - at > MIN_RESUME_S);
         Ok(resume.map(|at| offset + (at * 16_000.0) as usize))
     }
 
@@ -216,7 +224,8 @@ impl WhisperRecognizer {
     fn is_silence(&self, h: &Hypothesis) -> bool {
         let beyond = |no_speech: f32, logprob: f32| h.no_speech_prob > no_speech && h.avg_logprob < logprob;
         beyond(self.options.no_speech_threshold, self.options.logprob_threshold)
-            || beyond(UNLIKELY_SPEECH, UNLIKELY_LOGPROB)
+            || (self.options.no_speech_threshold < UNLIKELY_SPEECH
+                && beyond(UNLIKELY_SPEECH, UNLIKELY_LOGPROB))
     }
 
     /// `None` for a text without a letter or digit: punctuation alone is what the model says to noise.
@@ -260,7 +269,7 @@ impl Recognizer for WhisperRecognizer {
             }
         }
         transcript.language = language.and_then(|token| self.language_code(token));
-        transcript.text = join(&transcript.segments);
+        transcript.text = join(&transcript.segments, transcript.language.as_deref());
         if !transcript.text.is_empty() {
             transcript.outcome = Outcome::Transcript;
         }
@@ -277,7 +286,8 @@ fn shift_segment(segment: &mut Segment, seconds: f64) {
     }
 }
 
-/// Segments' texts, one space between them.
-fn join(segments: &[Segment]) -> String {
-    segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(" ")
+/// Segments' texts as one, with a space between them where the language is written with spaces.
+pub fn join(segments: &[Segment], language: Option<&str>) -> String {
+    let separator = if language.is_some_and(language::written_without_spaces) { "" } else { " " };
+    segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(separator)
 }

@@ -61,7 +61,8 @@ pub struct DecodingOptions {
     pub logprob_threshold: f32,
     /// A text fails that zlib shrinks by more: 2.4.
     pub compression_ratio_threshold: f32,
-    /// With a failing log-probability, silence is believed above: 0.6.
+    /// With a failing log-probability, silence is believed above: 0.6. Below 0.8 a second test holds as well,
+    /// which is not the reference's: above 0.8 silence is believed with a log-probability below -0.8.
     pub no_speech_threshold: f32,
     /// Forbid symbols that stand for sounds and speakers.
     pub suppress_non_speech: bool,

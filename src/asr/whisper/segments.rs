@@ -2,7 +2,8 @@
 //!
 //! With timestamps a window reads `<|0.00|> text <|2.40|><|2.40|> more <|5.00|>`: each pair of
 //! timestamps encloses a segment. A window that ends in a pair says that speech goes on from there,
-//! and the next window begins at that time.
+//! and the next window begins at that time. So it does at the last pair of a window that ran out of
+//! tokens or repeated itself; the text after that pair is heard again.
 
 use super::vocabulary::SpecialTokens;
 
@@ -23,8 +24,10 @@ pub(super) struct Spans {
     pub(super) resume_at: Option<f64>,
 }
 
-/// Cuts `tokens` at their timestamps; `seconds` is how much audio the window holds.
-pub(super) fn split(tokens: &[u32], special: &SpecialTokens, seconds: f64) -> Spans {
+/// Cuts `tokens` at their timestamps; `seconds` is how much audio the window holds, `complete` whether the
+/// model ended the text itself.
+pub(super) fn split(tokens: &[u32], special: &SpecialTokens, seconds: f64, complete: bool) -> Spans {
+    let tokens = if complete { tokens } else { up_to_last_pair(tokens, special) };
     let mut spans = Vec::new();
     let mut start = 0.0;
     let mut text = Vec::new();
@@ -51,6 +54,13 @@ pub(super) fn split(tokens: &[u32], special: &SpecialTokens, seconds: f64) -> Sp
     Spans { spans, resume_at: last_time.filter(|&t| ends_in_pair && t > 0.0) }
 }
 
+/// The tokens up to and with the last pair of timestamps after some text; all if there is none.
+fn up_to_last_pair<'a>(tokens: &'a [u32], special: &SpecialTokens) -> &'a [u32] {
+    let is_time = |at: usize| special.seconds(tokens[at]).is_some();
+    let end = (2..tokens.len()).rev().find(|&at| is_time(at) && is_time(at - 1));
+    end.map_or(tokens, |at| &tokens[..=at])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +75,7 @@ mod tests {
 
     #[test]
     fn pairs_of_timestamps_enclose_segments() {
-        let found = split(&[t(0.0), 1, 2, t(2.4), t(2.4), 3, t(5.0)], &special(), 6.0);
+        let found = split(&[t(0.0), 1, 2, t(2.4), t(2.4), 3, t(5.0)], &special(), 6.0, true);
         assert_eq!(
             found.spans,
             [
@@ -78,19 +88,29 @@ mod tests {
 
     #[test]
     fn a_window_that_ends_in_a_pair_is_to_be_resumed_there() {
-        let found = split(&[t(0.0), 1, t(2.4), t(2.4)], &special(), 20.0);
+        let found = split(&[t(0.0), 1, t(2.4), t(2.4)], &special(), 20.0, true);
         assert_eq!(found.resume_at, Some(2.4));
     }
 
     #[test]
+    fn a_window_that_ran_out_is_resumed_at_its_last_pair() {
+        let tokens = [t(0.0), 1, t(2.4), t(2.4), 2, t(5.0), t(5.0), 3, 4];
+        let found = split(&tokens, &special(), 20.0, false);
+        assert_eq!(found.spans.len(), 2);
+        assert_eq!(found.resume_at, Some(5.0));
+        let without_pairs = split(&[t(0.0), 1, 2], &special(), 20.0, false);
+        assert_eq!((without_pairs.spans.len(), without_pairs.resume_at), (1, None));
+    }
+
+    #[test]
     fn text_without_timestamps_is_one_segment_of_the_whole_window() {
-        let found = split(&[1, 2], &special(), 3.5);
+        let found = split(&[1, 2], &special(), 3.5, true);
         assert_eq!(found.spans, [Span { start: 0.0, end: 3.5, tokens: vec![1, 2] }]);
     }
 
     #[test]
     fn times_stay_within_the_audio() {
-        let found = split(&[t(0.0), 1, t(9.0)], &special(), 4.0);
+        let found = split(&[t(0.0), 1, t(9.0)], &special(), 4.0, true);
         assert_eq!(found.spans[0].end, 4.0);
     }
 }

@@ -80,13 +80,13 @@ impl Vocabulary {
         Self { tokens, by_bytes, tokenizer: None }
     }
 
-    /// Takes byte-pair merges from a `tokenizer.json` in `folder`, if there is one.
-    pub(super) fn with_tokenizer_in(mut self, folder: &Path) -> Result<Self, LoadError> {
-        let file = folder.join("tokenizer.json");
-        if file.is_file() {
-            self.tokenizer = Some(Box::new(read_tokenizer(&file)?));
-        }
-        Ok(self)
+    /// Takes byte-pair merges from a `tokenizer.json` in `folder`, if there is one with these tokens.
+    pub(super) fn with_tokenizer_in(mut self, folder: &Path) -> Self {
+        let beside = Self::read(folder).ok().filter(|other| {
+            other.tokens.len() >= self.tokens.len() && other.tokens[..self.tokens.len()] == self.tokens[..]
+        });
+        self.tokenizer = beside.and_then(|other| other.tokenizer);
+        self
     }
 
     /// Reads `tokenizer.json`, else `vocabulary.json`, else `vocabulary.txt` in `folder`.

@@ -26,16 +26,17 @@ pub(super) fn alignment_heads(
             return Ok(Some(heads));
         }
     }
-    Ok(published(dims).map(<[_]>::to_vec))
+    Ok(published(dims))
 }
 
-fn published(dims: &ModelDims) -> Option<&'static [(usize, usize)]> {
-    Some(match (dims.n_text_layers, dims.n_audio_layers, dims.is_multilingual()) {
+pub(super) fn published(dims: &ModelDims) -> Option<Vec<(usize, usize)>> {
+    let heads: &[(usize, usize)] = match (dims.n_text_layers, dims.n_audio_layers, dims.is_multilingual()) {
         (4, 4, false) => &[(1, 0), (2, 0), (2, 5), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4)],
         (4, 4, true) => &[(2, 2), (3, 0), (3, 2), (3, 3), (3, 4), (3, 5)],
         (6, 6, false) => &[(3, 3), (4, 7), (5, 1), (5, 5), (5, 7)],
         (6, 6, true) => &[(3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6)],
         (12, 12, true) => &[(5, 3), (5, 9), (8, 0), (8, 4), (8, 7), (8, 8), (9, 0), (9, 7), (9, 9), (10, 5)],
         _ => return None,
-    })
+    };
+    heads.iter().all(|&(_, head)| head < dims.n_heads).then(|| heads.to_vec())
 }

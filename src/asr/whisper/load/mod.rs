@@ -87,12 +87,16 @@ pub fn load(path: &Path) -> Result<Checkpoint, LoadError> {
     };
     let dims = ModelDims::of(&raw.tensors)?;
     let vocabulary = match vocabulary {
-        Some(own) => own.with_tokenizer_in(&folder)?,
+        Some(own) => own.with_tokenizer_in(&folder),
         None => Vocabulary::read(&folder)?,
     };
     vocabulary.check(dims.n_vocab)?;
     Ok(Checkpoint {
-        alignment_heads: hints::alignment_heads(&folder, &dims)?,
+        // A ggml file stands for itself: what lies beside it may belong to another model.
+        alignment_heads: match format {
+            WeightFormat::Ggml => hints::published(&dims),
+            _ => hints::alignment_heads(&folder, &dims)?,
+        },
         dims,
         tensors: raw.tensors,
         vocabulary,
