@@ -69,3 +69,21 @@ fn a_real_file_cut_anywhere_is_refused() {
         assert!(error.to_string().len() > 20, "{error}");
     }
 }
+
+#[test]
+fn a_gguf_header_with_impossible_numbers_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("model.gguf");
+    let mut bytes = b"GGUF".to_vec();
+    bytes.extend(3u32.to_le_bytes());
+    bytes.extend(0u64.to_le_bytes());
+    bytes.extend(1u64.to_le_bytes());
+    bytes.extend(17u64.to_le_bytes());
+    bytes.extend(b"general.alignment");
+    // An alignment of 0, as a u32.
+    bytes.extend(4u32.to_le_bytes());
+    bytes.extend(0u32.to_le_bytes());
+    std::fs::write(&file, bytes).unwrap();
+    let error = earwitness::asr::whisper::load::load(&file).err().expect("it is refused");
+    assert!(error.to_string().contains("damaged"), "{error}");
+}
