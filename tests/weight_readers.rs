@@ -87,3 +87,28 @@ fn a_gguf_header_with_impossible_numbers_is_refused() {
     let error = earwitness::asr::whisper::load::load(&file).err().expect("it is refused");
     assert!(error.to_string().contains("damaged"), "{error}");
 }
+
+/// Found by fuzzing: the product of such a shape is 0, that of its strides overflows.
+#[test]
+fn a_shape_with_a_zero_beside_huge_sizes_is_refused() {
+    let mut ct2 = vec![6, 0, 0, 0, 12, 0];
+    ct2.extend(b"WhisperSpec\0");
+    ct2.extend([3, 0, 0, 0, 1, 0, 0, 0, 21, 0]);
+    ct2.extend(b"encoder/conv1/weight\0");
+    ct2.push(5);
+    for size in [0, u32::MAX, u32::MAX, u32::MAX, u32::MAX] {
+        ct2.extend(size.to_le_bytes());
+    }
+    ct2.extend([4, 0, 0, 0, 0]);
+    ct2.extend([0; 4]);
+    let header = br#"{"model.encoder.a":{"dtype":"F32","shape":[0,4294967295,4294967295,4294967295],"data_offsets":[0,0]}}"#;
+    let mut safetensors = (header.len() as u64).to_le_bytes().to_vec();
+    safetensors.extend(header);
+    let scratch = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("model.bin", ct2), ("model.safetensors", safetensors)] {
+        let file = scratch.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        let error = earwitness::asr::whisper::load::load(&file).err().expect("it is refused");
+        assert!(error.to_string().contains("damaged"), "{error}");
+    }
+}

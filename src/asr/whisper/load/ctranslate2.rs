@@ -156,8 +156,9 @@ fn to_f32(
     Ok(Tensor::from_raw_buffer(variable.data, dtype, &variable.dims, &Device::Cpu)?.to_dtype(DType::F32)?)
 }
 
+/// `None` for a shape that is too large or has a 0, next to which the other sizes could be anything.
 fn elements(dims: &[usize]) -> Option<usize> {
-    dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
+    dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).filter(|&n| n > 0)
 }
 
 fn int8_to_f32(

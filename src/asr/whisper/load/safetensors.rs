@@ -76,6 +76,10 @@ fn parse(bytes: &[u8], tensors: &mut HashMap<String, Tensor>) -> Result<String, 
         if name == "decoder.embed_tokens.weight" {
             stored_as = label;
         }
+        // Next to a 0 the other sizes could be anything.
+        if view.shape().contains(&0) {
+            return Err(Error::Damaged(format!("`{name}` has no elements")));
+        }
         let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)
             .and_then(|t| t.to_dtype(DType::F32))
             .map_err(|e| Error::Damaged(e.to_string()))?;
