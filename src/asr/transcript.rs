@@ -83,13 +83,18 @@ impl Transcript {
 
     /// Moves all times by `seconds`.
     pub fn shift(&mut self, seconds: f64) {
-        for segment in &mut self.segments {
-            segment.start += seconds;
-            segment.end += seconds;
-            for word in &mut segment.words {
-                word.start += seconds;
-                word.end += seconds;
-            }
+        self.segments.iter_mut().for_each(|segment| segment.shift(seconds));
+    }
+}
+
+impl Segment {
+    /// Moves its times and its words' by `seconds`.
+    pub fn shift(&mut self, seconds: f64) {
+        self.start += seconds;
+        self.end += seconds;
+        for word in &mut self.words {
+            word.start += seconds;
+            word.end += seconds;
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Result;
+use earwitness::asr::whisper::join;
 use earwitness::audio::{FileSource, read_all, seconds_of};
 use earwitness::pipeline::{Event, Pipeline, StopSignal, recognize};
 use earwitness::scoring::{self, EditCounts, EnglishNormalizer, SlotScore, slot_values_found};
@@ -226,15 +227,17 @@ fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
     }
     let mut heard = Heard { audio_s: 0.0, text: String::new(), fallbacks: 0 };
     let options = engine.profile.pipeline_options(false, false);
-    let mut failure = None;
+    let (mut segments, mut language, mut failure) = (Vec::new(), None, None);
     let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
         Box::new(source),
         &StopSignal::default(),
         &mut |event| match event {
             Event::Final(result) => {
-                heard.text.push(' ');
-                heard.text.push_str(&result.text);
                 heard.fallbacks += result.fallbacks;
+                if !result.text.is_empty() {
+                    language = language.take().or(result.language);
+                }
+                segments.extend(result.segments);
             }
             Event::Failed { error, .. } => failure = Some(error),
             _ => {}
@@ -243,7 +246,7 @@ fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
     if let Some(error) = failure {
         return Err(CliError::new(Exit::Internal, error).into());
     }
-    heard.text = heard.text.trim().to_owned();
+    heard.text = join(&segments, language.as_deref());
     heard.audio_s = summary.audio_s;
     Ok(heard)
 }

@@ -213,7 +213,7 @@ impl WhisperRecognizer {
         }
         let shift = seconds_of(offset);
         for segment in &mut transcript.segments[first..] {
-            shift_segment(segment, shift);
+            segment.shift(shift);
         }
         let resume = found.resume_at.filter(|at| *at >= MIN_PROGRESS_S && seconds - at > MIN_RESUME_S);
         Ok(resume.map(|at| offset + (at * 16_000.0) as usize))
@@ -274,15 +274,6 @@ impl Recognizer for WhisperRecognizer {
             transcript.outcome = Outcome::Transcript;
         }
         Ok(transcript)
-    }
-}
-
-fn shift_segment(segment: &mut Segment, seconds: f64) {
-    segment.start += seconds;
-    segment.end += seconds;
-    for word in &mut segment.words {
-        word.start += seconds;
-        word.end += seconds;
     }
 }
 
