@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::asr::whisper::{DecodingOptions, LanguageChoice, Task};
+use crate::asr::whisper::{Context, DecodingOptions, LanguageChoice, Precision, Task};
 use crate::audio::ChannelSelect;
 use crate::endpoint::EndpointRules;
 use crate::pipeline::PipelineOptions;
@@ -88,6 +88,10 @@ pub struct WhisperConfig {
     pub initial_prompt: Option<String>,
     /// Temperatures to fall back over, each in [0, 2].
     pub temperatures: Vec<f32>,
+    /// How linear layers compute: `int8` or `f32`.
+    pub precision: Precision,
+    /// How much of the 30 s window is computed: `tail` (the speech and a few positions for the silence) or `full`.
+    pub context: Context,
     /// See [`DecodingOptions::logprob_threshold`].
     pub logprob_threshold: f32,
     /// See [`DecodingOptions::compression_ratio_threshold`].
@@ -107,6 +111,8 @@ impl Default for WhisperConfig {
             word_timestamps: options.word_timestamps,
             initial_prompt: None,
             temperatures: options.temperatures,
+            precision: Precision::default(),
+            context: options.context,
             logprob_threshold: options.logprob_threshold,
             compression_ratio_threshold: options.compression_ratio_threshold,
             no_speech_threshold: options.no_speech_threshold,
@@ -118,7 +124,7 @@ impl Default for WhisperConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelineConfig {
-    /// Threads of the recognizer; 0 means one per core.
+    /// Threads of the recognizer; 0 means one per core, less one where there are 4 or more.
     pub threads: usize,
     /// Audio that may wait for the recognizer before live utterances are dropped, ms.
     pub max_queued_ms: u64,
@@ -223,6 +229,7 @@ impl Profile {
         Ok(DecodingOptions {
             language: LanguageChoice::parse(&w.language).map_err(|why| format!("whisper.language: {why}"))?,
             task: if w.translate { Task::Translate } else { Task::Transcribe },
+            context: self.whisper.context,
             timestamps: w.timestamps,
             word_timestamps: w.word_timestamps,
             initial_prompt: w.initial_prompt.clone(),

@@ -14,6 +14,7 @@
 //! | [`endpoint`] | where utterances begin and end |
 //! | [`asr`] | an utterance to a transcript: Whisper on candle |
 //! | [`pipeline`] | the above on threads, with events and timings |
+//! | [`isa`] | the processor's instruction sets, chosen at run time |
 //! | [`models`] | weights by name: download, checksum, cache, import |
 //! | [`scoring`] | text normalization, word error rate |
 //! | [`config`] | device profiles |
@@ -24,6 +25,7 @@ pub mod asr;
 pub mod audio;
 pub mod config;
 pub mod endpoint;
+pub mod isa;
 pub mod models;
 pub mod pipeline;
 pub mod scoring;

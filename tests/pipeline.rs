@@ -85,6 +85,7 @@ impl Recognizer for FakeRecognizer {
             outcome: Outcome::Transcript,
             segments: vec![segment],
             fallbacks: 0,
+            full_windows: 0,
         })
     }
 }

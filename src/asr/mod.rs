@@ -4,6 +4,7 @@
 //! clocks. It tells a [`RecognitionObserver`] which stage it enters, so that whoever holds a clock
 //! can time the stages, and asks it now and then whether to go on.
 
+pub(crate) mod kernels;
 mod transcript;
 pub mod whisper;
 

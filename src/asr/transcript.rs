@@ -66,12 +66,14 @@ pub struct Transcript {
     pub segments: Vec<Segment>,
     /// Decoding attempts beyond the first, over all windows.
     pub fallbacks: u32,
+    /// Windows that were decoded again from all 30 s, because the text of the shortened one was doubted.
+    pub full_windows: u32,
 }
 
 impl Transcript {
     /// A transcript without text.
     pub fn without_text(outcome: Outcome, language: Option<String>) -> Self {
-        Self { text: String::new(), language, outcome, segments: Vec::new(), fallbacks: 0 }
+        Self { text: String::new(), language, outcome, segments: Vec::new(), fallbacks: 0, full_windows: 0 }
     }
 
     /// Mean of the segments' `avg_logprob`, weighted by tokens; `None` without text.
@@ -151,6 +153,7 @@ mod tests {
             outcome: Outcome::Transcript,
             segments: vec![segment.clone()],
             fallbacks: 0,
+            full_windows: 0,
         };
         for shown in [format!("{transcript:?}"), format!("{segment:?}"), format!("{word:?}")] {
             assert!(!shown.contains("secret"), "{shown}");

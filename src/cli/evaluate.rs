@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Result;
+use earwitness::asr::Transcript;
 use earwitness::asr::whisper::join;
 use earwitness::audio::{FileSource, read_all, seconds_of};
 use earwitness::pipeline::{Event, Pipeline, StopSignal, recognize};
@@ -31,7 +32,7 @@ Examples:
 
 Each file is one utterance unless --vad is given. A file that cannot be read counts as all its words deleted. Both texts go through the standard English normalizer.
 JSON: wer (fraction or null), edits {substitutions, deletions, insertions, reference_words}, slots_found,
-slots_total, audio_s, processing_s, rtf, load_s, peak_rss_mib, fallbacks, engine, files [{file, audio_s,
+slots_total, audio_s, processing_s, rtf, load_s, peak_rss_mib, fallbacks, full_windows, engine, files [{file, audio_s,
 processing_s, text, reference, wer, edits, slots_found, slots_total, error}].")]
 pub struct Args {
     /// The manifest.
@@ -81,6 +82,7 @@ struct Report {
     load_s: f64,
     peak_rss_mib: Option<f64>,
     fallbacks: u32,
+    full_windows: u32,
     engine: String,
     files: Vec<FileScore>,
 }
@@ -97,7 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
         ProgressBar::hidden()
     };
     for row in rows {
-        let score = score(&mut engine, &normalizer, folder, row, args.vad, &mut report.fallbacks);
+        let score = score(&mut engine, &normalizer, folder, row, args.vad, (&mut report.fallbacks, &mut report.full_windows));
         add(&mut report, score);
         bar.inc(1);
     }
@@ -150,6 +152,7 @@ fn empty_report(engine: &Engine) -> Report {
         load_s: engine.load.as_secs_f64(),
         peak_rss_mib: None,
         fallbacks: 0,
+        full_windows: 0,
         engine: engine.recognizer.engine().to_string(),
         files: Vec::new(),
     }
@@ -172,7 +175,7 @@ fn score(
     folder: &Path,
     row: Row,
     vad: bool,
-    fallbacks: &mut u32,
+    (fallbacks, full_windows): (&mut u32, &mut u32),
 ) -> FileScore {
     let begin = Instant::now();
     let heard = hear(engine, &folder.join(&row.audio_filepath), vad);
@@ -194,6 +197,7 @@ fn score(
             score.audio_s = heard.audio_s;
             score.text = heard.text;
             *fallbacks += heard.fallbacks;
+            *full_windows += heard.full_windows;
         }
         Err(error) => score.error = Some(super::exit::one_line(&error)),
     }
@@ -214,6 +218,7 @@ struct Heard {
     audio_s: f64,
     text: String,
     fallbacks: u32,
+    full_windows: u32,
 }
 
 fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
@@ -223,9 +228,10 @@ fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
         let audio_s = seconds_of(samples.len());
         let utterance = Utterance::whole(0, samples);
         let (transcript, _) = recognize(&mut engine.recognizer, &utterance, &AtomicBool::new(false))?;
-        return Ok(Heard { audio_s, text: transcript.text, fallbacks: transcript.fallbacks });
+        let Transcript { text, fallbacks, full_windows, .. } = transcript;
+        return Ok(Heard { audio_s, text, fallbacks, full_windows });
     }
-    let mut heard = Heard { audio_s: 0.0, text: String::new(), fallbacks: 0 };
+    let mut heard = Heard { audio_s: 0.0, text: String::new(), fallbacks: 0, full_windows: 0 };
     let options = engine.profile.pipeline_options(false, false);
     let (mut segments, mut language, mut failure) = (Vec::new(), None, None);
     let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
@@ -234,6 +240,7 @@ fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
         &mut |event| match event {
             Event::Final(result) => {
                 heard.fallbacks += result.fallbacks;
+                heard.full_windows += result.full_windows;
                 if !result.text.is_empty() {
                     language = language.take().or(result.language);
                 }
@@ -287,6 +294,7 @@ fn show(report: &Report) -> String {
     ]);
     total.add_row(["load".to_owned(), format!("{:.2} s", report.load_s)]);
     total.add_row(["fallbacks".to_owned(), report.fallbacks.to_string()]);
+    total.add_row(["heard again in full".to_owned(), report.full_windows.to_string()]);
     let memory = report.peak_rss_mib.map_or_else(|| "unknown".to_owned(), |m| format!("{m:.0} MiB"));
     total.add_row(["peak memory".to_owned(), memory]);
     format!("{files}\n\n{total}\n")

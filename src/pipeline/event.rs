@@ -32,6 +32,8 @@ pub struct UtteranceResult {
     pub engine: EngineId,
     /// Decoding attempts beyond the first.
     pub fallbacks: u32,
+    /// See [`Transcript::full_windows`].
+    pub full_windows: u32,
     /// Mean speech probability, in [0, 1].
     pub mean_speech_probability: f32,
     /// From the end of speech to this answer, ms, waiting for the pause included. Live sources only.
@@ -62,6 +64,7 @@ impl UtteranceResult {
             segments: transcript.segments,
             engine: engine.clone(),
             fallbacks: transcript.fallbacks,
+            full_windows: transcript.full_windows,
             mean_speech_probability: utterance.mean_speech_probability,
             latency_ms,
             timings,

@@ -5,13 +5,11 @@
 //! its negative (dynamic time warping) says when each token was spoken. Words are then joined from
 //! tokens, and punctuation to the word it touches.
 
-use candle_core::Tensor;
-
-use super::decoder::{Decoder, DecoderState};
+use super::decoder::{DecoderState, Engine};
 use super::dims::ModelDims;
 use super::filter::log_sum_exp;
 use super::vocabulary::{SpecialTokens, Vocabulary};
-use crate::asr::{RecognizerError, Segment, Word};
+use crate::asr::{Segment, Word};
 
 /// Seconds an encoder position lasts.
 const POSITION_S: f64 = 0.02;
@@ -28,7 +26,7 @@ pub(super) struct Aligner {
 
 /// What an alignment needs of the window.
 pub(super) struct AlignmentContext<'a> {
-    pub(super) decoder: &'a Decoder,
+    pub(super) engine: Engine<'a>,
     pub(super) vocabulary: &'a Vocabulary,
     pub(super) special: SpecialTokens,
     /// The language is written without spaces.
@@ -55,64 +53,66 @@ impl Aligner {
         state: &mut DecoderState,
         start_sequence: &[u32],
         segments: &mut [Segment],
-    ) -> Result<(), RecognizerError> {
+    ) {
         let text: Vec<u32> = segments.iter().flat_map(|s| s.tokens.iter().copied()).collect();
         if text.is_empty() {
-            return Ok(());
+            return;
         }
         let mut tokens = start_sequence.to_vec();
         tokens.push(context.special.no_timestamps);
         let first = tokens.len();
         tokens.extend(&text);
         tokens.push(context.special.end_of_text);
-        tokens.truncate(context.decoder.capacity());
+        tokens.truncate(context.engine.decoder.capacity());
 
         let positions = ((context.seconds / POSITION_S).round() as usize).clamp(1, 1500);
         let (matrix, probabilities) =
-            self.listen(context.decoder, state, &tokens, positions, &context.special)?;
+            self.listen(context.engine, state, &tokens, positions, &context.special);
         // The row of a token is the step that wrote it: the one before its own.
         let rows = tokens.len() - first;
         let starts =
             token_starts(&matrix[(first - 1) * positions..(first - 1 + rows) * positions], positions);
         let words = group(&text, context);
         place(segments, &words, &starts, &probabilities[first - 1..]);
-        Ok(())
     }
 
     /// Runs the tokens through the decoder once: mean attention `[tokens, positions]`, and the
     /// probability that each step gave the token after it.
     fn listen(
         &self,
-        decoder: &Decoder,
+        engine: Engine<'_>,
         state: &mut DecoderState,
         tokens: &[u32],
         positions: usize,
         special: &SpecialTokens,
-    ) -> Result<(Vec<f32>, Vec<f32>), RecognizerError> {
+    ) -> (Vec<f32>, Vec<f32>) {
         state.rewind();
-        let mut sum = vec![0f32; tokens.len() * positions];
-        let hidden = decoder.step_with_attention(state, tokens, |layer, weights| {
-            for &(_, head) in self.heads.iter().filter(|(l, _)| *l == layer) {
-                add_head(&mut sum, weights, head, positions)?;
+        let mut rows = vec![Vec::new(); self.heads.len()];
+        engine.step_with_attention(state, tokens, &mut |layer, head, _, weights| {
+            if let Some(at) = self.heads.iter().position(|h| *h == (layer, head)) {
+                rows[at].push(weights[..positions].to_vec());
             }
-            Ok(())
-        })?;
+        });
         let mut probabilities = Vec::with_capacity(tokens.len());
+        let mut logits = Vec::new();
         for step in 0..tokens.len() - 1 {
-            let logits = decoder.logits(&hidden, Some(step))?;
+            engine.logits(state, Some(step), &mut logits);
             let text = &logits[..=special.end_of_text as usize];
             let next = (tokens[step + 1].min(special.end_of_text)) as usize;
             probabilities.push((text[next] - log_sum_exp(text)).exp());
         }
-        Ok((sum, probabilities))
+        let mut sum = vec![0f32; tokens.len() * positions];
+        for rows in &mut rows {
+            add_head(&mut sum, rows, positions);
+        }
+        (sum, probabilities)
     }
 }
 
 /// Adds one head's weights, standardized over tokens and median-filtered over positions.
-fn add_head(sum: &mut [f32], weights: &Tensor, head: usize, positions: usize) -> candle_core::Result<()> {
+fn add_head(sum: &mut [f32], rows: &mut [Vec<f32>], positions: usize) {
     // Weights over the audio alone, summing to 1, as if the window ended with it.
-    let mut rows: Vec<Vec<f32>> = weights.get(head)?.narrow(1, 0, positions)?.to_vec2()?;
-    for row in &mut rows {
+    for row in &mut *rows {
         let total = row.iter().sum::<f32>().max(1e-9);
         row.iter_mut().for_each(|weight| *weight /= total);
     }
@@ -133,7 +133,6 @@ fn add_head(sum: &mut [f32], weights: &Tensor, head: usize, positions: usize) ->
             *slot += median(&standard, p);
         }
     }
-    Ok(())
 }
 
 /// The median of the values around `at`, mirrored at the ends.

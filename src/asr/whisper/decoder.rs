@@ -1,23 +1,24 @@
 //! The text decoder, one step at a time, with its key/value caches.
 //!
-//! Cross-attention keys and values are computed once per window ([`Decoder::listen`]);
-//! self-attention keys and values grow by the tokens fed in each step, so a step costs what its own
-//! tokens cost.
-
-use candle_core::{Device, Result, Tensor};
-use candle_nn::kv_cache::KvCache;
+//! Cross-attention keys and values come from the encoder once a window; self-attention keys and
+//! values grow by the tokens fed, so a step costs what its own tokens cost. A step of one token is
+//! bound by reading the weights: outputs are shared among the threads.
 
 use super::dims::ModelDims;
-use super::layers::{CrossAttention, FeedForward, LayerNorm, SelfAttention, Weights, attention_weights};
+use super::layers::{Compute, CrossAttention, FeedForward, Input, LayerNorm, Linear, SelfAttention, Wide};
 use super::load::LoadError;
+use super::pack::{Image, Span};
+use crate::asr::kernels::Epilogue;
+use crate::asr::kernels::attention::{HEAD, KEYS, KvBlock, Queries, attend};
+use crate::isa::Isa;
 
 /// Token and position embeddings, transformer blocks, and the embedding again as output layer.
 pub(super) struct Decoder {
-    embedding: Tensor,
-    positions: Tensor,
+    dims: ModelDims,
+    embedding: Linear,
+    positions: Span<f32>,
     blocks: Vec<Block>,
     norm: LayerNorm,
-    n_text_ctx: usize,
 }
 
 struct Block {
@@ -26,128 +27,189 @@ struct Block {
     feed_forward: FeedForward,
 }
 
-/// What the decoder remembers of one window: the audio, and the tokens so far.
+/// What the decoder remembers of one window: the audio, and the tokens so far; and its work space.
 pub(super) struct DecoderState {
-    layers: Vec<LayerState>,
+    /// `[layer][block]`.
+    audio: Vec<Vec<KvBlock>>,
+    audio_bias: Vec<f32>,
+    text: Vec<Vec<KvBlock>>,
     /// Tokens fed so far.
     fed: usize,
+    work: Work,
 }
 
-struct LayerState {
-    text: KvCache,
-    audio_keys: Tensor,
-    audio_values: Tensor,
+/// Buffers that grow to their size in the first steps.
+#[derive(Default)]
+struct Work {
+    x: Vec<f32>,
+    normed: Vec<f32>,
+    projected: Vec<f32>,
+    heads: Vec<f32>,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    wide: Wide,
 }
 
 impl DecoderState {
+    /// For a window's audio, as [`super::encoder::Encoder::forward`] gives it.
+    pub(super) fn new(audio: Vec<Vec<KvBlock>>, audio_bias: Vec<f32>) -> Self {
+        let text = audio.iter().map(|_| Vec::new()).collect();
+        Self { audio, audio_bias, text, fed: 0, work: Work::default() }
+    }
+
     /// Forgets the tokens and keeps the audio.
     pub(super) fn rewind(&mut self) {
-        for layer in &mut self.layers {
-            layer.text.reset();
-        }
         self.fed = 0;
     }
 }
 
-/// Hidden states of the tokens of one step, `[tokens, d_model]`.
-pub(super) struct Hidden(Tensor);
+/// A decoder and what computes it.
+#[derive(Clone, Copy)]
+pub(super) struct Engine<'a> {
+    pub(super) decoder: &'a Decoder,
+    pub(super) compute: &'a Compute,
+}
+
+/// Sees, for layer, head and row of a step, the attention to each audio position, not normalized.
+pub(super) type AttentionProbe<'a> = dyn FnMut(usize, usize, usize, &[f32]) + 'a;
 
 impl Decoder {
-    pub(super) fn new(weights: &mut Weights<'_>, dims: &ModelDims) -> std::result::Result<Self, LoadError> {
+    pub(super) fn new(image: &Image, dims: &ModelDims) -> Result<Self, LoadError> {
         let d = dims.d_model;
         Ok(Self {
-            embedding: weights.take("decoder.embed_tokens.weight", &[dims.n_vocab, d])?,
-            positions: weights.take("decoder.embed_positions.weight", &[dims.n_text_ctx, d])?,
+            dims: *dims,
+            embedding: Linear::new(image, "decoder.embed_tokens", dims.n_vocab, d)?,
+            positions: image.get("decoder.embed_positions.weight", dims.n_text_ctx * d)?,
             blocks: (0..dims.n_text_layers)
                 .map(|i| {
                     let name = format!("decoder.layers.{i}");
                     Ok(Block {
-                        attention: weights.self_attention(&name, d)?,
-                        cross: weights.cross_attention(&name, d)?,
-                        feed_forward: weights.feed_forward(&name, d)?,
+                        attention: SelfAttention::new(image, &name, d)?,
+                        cross: CrossAttention::new(image, &name, d)?,
+                        feed_forward: FeedForward::new(image, &name, d)?,
                     })
                 })
-                .collect::<std::result::Result<_, LoadError>>()?,
-            norm: weights.layer_norm("decoder.layer_norm", d)?,
-            n_text_ctx: dims.n_text_ctx,
+                .collect::<Result<_, LoadError>>()?,
+            norm: LayerNorm::new(image, "decoder.layer_norm", d)?,
         })
     }
 
-    /// Prepares for a window's audio states `[positions, d_model]`.
-    pub(super) fn listen(&self, audio: &Tensor) -> Result<DecoderState> {
-        let layers = self
-            .blocks
-            .iter()
-            .map(|block| {
-                let (audio_keys, audio_values) = block.cross.keys_values(audio)?;
-                Ok(LayerState { text: KvCache::new(1, self.n_text_ctx), audio_keys, audio_values })
-            })
-            .collect::<Result<_>>()?;
-        Ok(DecoderState { layers, fed: 0 })
-    }
-
-    /// Feeds `tokens` after those fed before.
-    pub(super) fn step(&self, state: &mut DecoderState, tokens: &[u32]) -> Result<Hidden> {
-        self.run(state, tokens, |_, _| Ok(()))
-    }
-
-    /// Feeds `tokens` and shows each layer's cross-attention weights `[heads, tokens, positions]`.
-    pub(super) fn step_with_attention(
+    /// Cross-attention keys and values of `n` audio states, for each layer.
+    pub(super) fn hear(
         &self,
-        state: &mut DecoderState,
-        tokens: &[u32],
-        attention: impl FnMut(usize, &Tensor) -> Result<()>,
-    ) -> Result<Hidden> {
-        self.run(state, tokens, attention)
-    }
-
-    fn run(
-        &self,
-        state: &mut DecoderState,
-        tokens: &[u32],
-        mut attention: impl FnMut(usize, &Tensor) -> Result<()>,
-    ) -> Result<Hidden> {
-        let ids = Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?;
-        let positions = self.positions.narrow(0, state.fed, tokens.len())?;
-        let mut x = (self.embedding.index_select(&ids, 0)? + positions)?;
-        let mask = causal_mask(tokens.len(), state.fed)?;
-        for (i, (block, layer)) in self.blocks.iter().zip(&mut state.layers).enumerate() {
-            let (q, k, v) = block.attention.project(&x)?;
-            let (k, v) = layer.text.append(&k, &v)?;
-            let heads = attention_weights(&q, &k, mask.as_ref())?.matmul(&v.contiguous()?)?;
-            x = block.attention.finish(&x, &heads)?;
-
-            let q = block.cross.queries(&x)?;
-            let weights = attention_weights(&q, &layer.audio_keys, None)?;
-            attention(i, &weights)?;
-            x = block.cross.finish(&x, &weights.matmul(&layer.audio_values)?)?;
-            x = block.feed_forward.forward(&x)?;
-        }
-        state.fed += tokens.len();
-        Ok(Hidden(self.norm.forward(&x)?))
-    }
-
-    /// Logits over the vocabulary at one token of a step; `None` is its last.
-    pub(super) fn logits(&self, hidden: &Hidden, at: Option<usize>) -> Result<Vec<f32>> {
-        let at = at.unwrap_or(hidden.0.dim(0)? - 1);
-        let row = hidden.0.narrow(0, at, 1)?;
-        row.matmul(&self.embedding.t()?)?.squeeze(0)?.to_vec1()
+        isa: Isa,
+        states: &[f32],
+        n: usize,
+        input: &mut Input,
+        projected: &mut Vec<f32>,
+    ) -> Vec<KvBlock> {
+        let d = self.dims.d_model;
+        projected.resize(states.len() * 2, 0.0);
+        let keys_values = |block: &Block| {
+            block.cross.kv.forward(isa, states, input, projected, Epilogue::Store);
+            let mut kv = KvBlock::new(self.dims.n_heads);
+            for (at, row) in projected.chunks_exact(2 * d).enumerate().take(n) {
+                kv.set(at, &row[..d], &row[d..]);
+            }
+            kv
+        };
+        self.blocks.iter().map(keys_values).collect()
     }
 
     /// Longest token sequence, prompt included.
     pub(super) fn capacity(&self) -> usize {
-        self.n_text_ctx
+        self.dims.n_text_ctx
     }
 }
 
-/// `[tokens, fed + tokens]`: 0 where a token may look, minus infinity ahead of it. One token needs none.
-fn causal_mask(tokens: usize, fed: usize) -> Result<Option<Tensor>> {
-    if tokens == 1 {
-        return Ok(None);
+impl Engine<'_> {
+    /// Feeds `tokens` after those fed before.
+    pub(super) fn step(&self, state: &mut DecoderState, tokens: &[u32]) {
+        self.run(state, tokens, None);
     }
-    let total = fed + tokens;
-    let mask: Vec<f32> = (0..tokens)
-        .flat_map(|row| (0..total).map(move |col| if col > fed + row { f32::NEG_INFINITY } else { 0.0 }))
-        .collect();
-    Tensor::from_vec(mask, (tokens, total), &Device::Cpu).map(Some)
+
+    /// Feeds `tokens` and shows the cross-attention.
+    pub(super) fn step_with_attention(
+        &self,
+        state: &mut DecoderState,
+        tokens: &[u32],
+        probe: &mut AttentionProbe<'_>,
+    ) {
+        self.run(state, tokens, Some(probe));
+    }
+
+    /// Logits over the vocabulary at one token of the last step; `None` is its last.
+    pub(super) fn logits(&self, state: &mut DecoderState, at: Option<usize>, logits: &mut Vec<f32>) {
+        let d = self.decoder.dims.d_model;
+        let row = at.unwrap_or(state.work.normed.len() / d - 1);
+        logits.resize(self.decoder.embedding.outputs(), 0.0);
+        let work = &mut state.work;
+        let hidden = &work.normed[row * d..][..d];
+        self.decoder.embedding.forward_wide(self.compute, hidden, &mut work.wide, logits, Epilogue::Store);
+        logits.truncate(self.decoder.dims.n_vocab);
+    }
+
+    fn run(&self, state: &mut DecoderState, tokens: &[u32], mut probe: Option<&mut AttentionProbe<'_>>) {
+        let d = self.decoder.dims.d_model;
+        let (compute, isa, rows) = (self.compute, self.compute.isa, tokens.len());
+        let DecoderState { audio, audio_bias, text, fed, work } = state;
+        work.x.resize(rows * d, 0.0);
+        work.normed.resize(rows * d, 0.0);
+        work.heads.resize(rows * d, 0.0);
+        for (row, (x, token)) in work.x.chunks_exact_mut(d).zip(tokens).enumerate() {
+            self.decoder.embedding.row(*token as usize, x);
+            for (x, p) in x.iter_mut().zip(&self.decoder.positions[(*fed + row) * d..]) {
+                *x += p;
+            }
+        }
+        for (layer, block) in self.decoder.blocks.iter().enumerate() {
+            // Self-attention: each token hears those before it and itself.
+            block.attention.norm.forward(isa, &work.x, &mut work.normed);
+            work.projected.resize(rows * 3 * d, 0.0);
+            block.attention.qkv.forward_wide(compute, &work.normed, &mut work.wide, &mut work.projected, Epilogue::Store);
+            let cache = &mut text[layer];
+            for (row, qkv) in work.projected.chunks_exact(3 * d).enumerate() {
+                let at = *fed + row;
+                if cache.len() <= at / KEYS {
+                    cache.push(KvBlock::new(self.decoder.dims.n_heads));
+                }
+                cache[at / KEYS].set(at % KEYS, &qkv[d..2 * d], &qkv[2 * d..]);
+            }
+            for row in 0..rows {
+                let known = *fed + row + 1;
+                let blocks: &[KvBlock] = &cache[..known.div_ceil(KEYS)];
+                work.bias.clear();
+                work.bias.resize(known, 0.0);
+                work.bias.resize(blocks.len() * KEYS, f32::NEG_INFINITY);
+                for head in 0..self.decoder.dims.n_heads {
+                    let queries = Queries { values: &work.projected[row * 3 * d + head * HEAD..], stride: d, rows: 1 };
+                    let out = &mut work.heads[row * d + head * HEAD..];
+                    attend(isa, queries, head, blocks, &work.bias, &mut work.weights, &mut [0.0], out, HEAD);
+                }
+            }
+            block.attention.out.forward_wide(compute, &work.heads, &mut work.wide, &mut work.x, Epilogue::Add);
+
+            block.cross.norm.forward(isa, &work.x, &mut work.normed);
+            work.projected.resize(rows * d, 0.0);
+            block.cross.q.forward_wide(compute, &work.normed, &mut work.wide, &mut work.projected, Epilogue::Store);
+            for row in 0..rows {
+                for head in 0..self.decoder.dims.n_heads {
+                    let queries = Queries { values: &work.projected[row * d + head * HEAD..], stride: d, rows: 1 };
+                    let out = &mut work.heads[row * d + head * HEAD..];
+                    attend(isa, queries, head, &audio[layer], audio_bias, &mut work.weights, &mut [0.0], out, HEAD);
+                    if let Some(probe) = &mut probe {
+                        probe(layer, head, row, &work.weights);
+                    }
+                }
+            }
+            block.cross.out.forward_wide(compute, &work.heads, &mut work.wide, &mut work.x, Epilogue::Add);
+
+            block.feed_forward.norm.forward(isa, &work.x, &mut work.normed);
+            work.projected.resize(rows * 4 * d, 0.0);
+            block.feed_forward.up.forward_wide(compute, &work.normed, &mut work.wide, &mut work.projected, Epilogue::Gelu);
+            block.feed_forward.down.forward_wide(compute, &work.projected, &mut work.wide, &mut work.x, Epilogue::Add);
+        }
+        *fed += rows;
+        self.decoder.norm.forward(isa, &work.x, &mut work.normed);
+    }
 }

@@ -5,15 +5,22 @@
 
 use std::io::Write;
 
-use super::decoder::{Decoder, DecoderState};
+use super::decoder::{DecoderState, Engine};
 use super::filter::{LogitsFilter, NoTimestamps, Suppress, SuppressBlank, TimestampRules, log_sum_exp};
 use super::options::DecodingOptions;
 use super::repetition::looped;
 use super::vocabulary::{SpecialTokens, Vocabulary};
+use crate::asr::kernels::math;
 use crate::asr::{RecognitionObserver, RecognizerError};
+use crate::isa::Isa;
 
 /// Steps of 20 ms by which the first timestamp may be late, from the reference: 1 s.
 const MAX_INITIAL_TIMESTAMP: usize = 50;
+
+/// More text tokens than [`LEAST_TOKENS`] and this many a second are not speech: fast readers reach 6.
+const TOKENS_PER_S: f64 = 10.0;
+/// See [`TOKENS_PER_S`]: short words may take several tokens, and punctuation some more.
+const LEAST_TOKENS: f64 = 10.0;
 
 /// What the decoder made of one window.
 #[derive(Clone, Debug)]
@@ -30,11 +37,13 @@ pub(super) struct Hypothesis {
     pub(super) complete: bool,
     /// Attempts before this one.
     pub(super) fallbacks: u32,
+    /// It looks like what a shortened window makes of hard audio: the full one should be heard.
+    pub(super) doubted: bool,
 }
 
 /// What decoding needs besides the decoder.
 pub(super) struct DecodingContext<'a> {
-    pub(super) decoder: &'a Decoder,
+    pub(super) engine: Engine<'a>,
     pub(super) vocabulary: &'a Vocabulary,
     pub(super) special: SpecialTokens,
     pub(super) options: &'a DecodingOptions,
@@ -47,7 +56,7 @@ impl DecodingContext<'_> {
         let mut tokens = Vec::new();
         if let Some(text) = self.options.initial_prompt.as_deref().filter(|t| !t.trim().is_empty()) {
             let encoded = self.vocabulary.encode(&format!(" {}", text.trim()));
-            let room = self.decoder.capacity() / 2 - 1;
+            let room = self.engine.decoder.capacity() / 2 - 1;
             tokens.push(self.special.start_of_previous);
             tokens.extend(&encoded[encoded.len().saturating_sub(room)..]);
         }
@@ -72,10 +81,15 @@ impl DecodingContext<'_> {
     }
 
     /// Decodes with fallback over the temperatures.
+    ///
+    /// `shortened` has the seconds of audio if the window was shortened: a first text that is doubted
+    /// is then returned at once. Loops of shortened windows are confident; what gives them away is
+    /// repetition, compressibility, and more text than can be said in the time.
     pub(super) fn decode(
         &self,
         state: &mut DecoderState,
         language: Option<u32>,
+        shortened: Option<f64>,
         observer: &mut dyn RecognitionObserver,
     ) -> Result<Hypothesis, RecognizerError> {
         let (prompt, start) = self.prompt(language);
@@ -84,7 +98,8 @@ impl DecodingContext<'_> {
             state.rewind();
             let mut hypothesis = self.attempt(state, &prompt, start, temperature, observer)?;
             hypothesis.fallbacks = attempt as u32;
-            if !self.fails(&hypothesis) {
+            hypothesis.doubted = attempt == 0 && shortened.is_some_and(|seconds| self.doubts(&hypothesis, seconds));
+            if hypothesis.doubted || !self.fails(&hypothesis) {
                 return Ok(hypothesis);
             }
             tracing::debug!(
@@ -104,6 +119,13 @@ impl DecodingContext<'_> {
             }
         }
         best.ok_or_else(|| RecognizerError::Engine("no sampling temperature was given".into()))
+    }
+
+    fn doubts(&self, h: &Hypothesis, seconds: f64) -> bool {
+        let text = h.tokens.iter().filter(|t| **t < self.special.end_of_text).count() as f64;
+        h.looped
+            || h.compression_ratio > self.options.compression_ratio_threshold
+            || text > LEAST_TOKENS + TOKENS_PER_S * seconds
     }
 
     /// Whether the next temperature should be tried. Believed silence is left alone.
@@ -131,11 +153,12 @@ impl DecodingContext<'_> {
     ) -> Result<Hypothesis, RecognizerError> {
         let filters = self.filters();
         let mut rng = fastrand::Rng::with_seed(self.options.seed ^ u64::from(temperature.to_bits()));
-        let hidden = self.decoder.step(state, prompt)?;
-        let no_speech_prob =
-            probability(&self.decoder.logits(&hidden, Some(start))?, self.special.no_speech as usize);
-        let mut logits = self.decoder.logits(&hidden, None)?;
-        let room = self.decoder.capacity() - prompt.len();
+        let mut logits = Vec::new();
+        self.engine.step(state, prompt);
+        self.engine.logits(state, Some(start), &mut logits);
+        let no_speech_prob = probability(&logits, self.special.no_speech as usize);
+        self.engine.logits(state, None, &mut logits);
+        let room = self.engine.decoder.capacity() - prompt.len();
         let limit = self.options.max_new_tokens.min(room);
         let mut tokens: Vec<u32> = Vec::with_capacity(limit);
         let mut sum_logprob = 0.0;
@@ -159,8 +182,8 @@ impl DecodingContext<'_> {
             if cut.is_some() {
                 break;
             }
-            let hidden = self.decoder.step(state, &[token])?;
-            logits = self.decoder.logits(&hidden, None)?;
+            self.engine.step(state, &[token]);
+            self.engine.logits(state, None, &mut logits);
         }
         let avg_logprob = sum_logprob / (tokens.len() + 1) as f32;
         if let Some(keep) = cut {
@@ -175,6 +198,7 @@ impl DecodingContext<'_> {
             looped: cut.is_some(),
             complete,
             fallbacks: 0,
+            doubted: false,
             tokens,
         })
     }
@@ -206,8 +230,9 @@ impl DecodingContext<'_> {
         candidates: &[String],
     ) -> Result<(u32, f32), RecognizerError> {
         state.rewind();
-        let hidden = self.decoder.step(state, &[self.special.start_of_transcript])?;
-        let logits = self.decoder.logits(&hidden, None)?;
+        let mut logits = Vec::new();
+        self.engine.step(state, &[self.special.start_of_transcript]);
+        self.engine.logits(state, None, &mut logits);
         let all = self.special.first_language..self.special.first_language + self.special.n_languages;
         let allowed: Vec<u32> = if candidates.is_empty() {
             all.collect()
@@ -230,10 +255,7 @@ impl LogitsFilter for &Suppress {
 
 /// The likeliest token, or at a temperature one drawn from the softmax of `logits / temperature`.
 fn pick(logits: &[f32], temperature: f32, rng: &mut fastrand::Rng) -> u32 {
-    let likeliest = || {
-        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
-        best.unwrap_or(0) as u32
-    };
+    let likeliest = || math::index_of_maximum(Isa::detect(), logits) as u32;
     if temperature <= 0.0 {
         return likeliest();
     }

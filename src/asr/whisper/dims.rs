@@ -13,7 +13,7 @@ use super::load::LoadError;
 pub(super) const HEAD_DIM: usize = 64;
 
 /// Sizes of a Whisper model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ModelDims {
     /// Mel bands of the spectrogram: 80, or 128 for large-v3.
     pub n_mels: usize,

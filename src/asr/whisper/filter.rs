@@ -4,6 +4,8 @@
 //! this window. The rules are Whisper's own; applied in the order suppress, blank, timestamps.
 
 use super::vocabulary::{SpecialTokens, Vocabulary};
+use crate::asr::kernels::math;
+use crate::isa::Isa;
 
 /// Forbids tokens, given those sampled so far.
 pub(super) trait LogitsFilter {
@@ -113,7 +115,7 @@ impl LogitsFilter for TimestampRules {
             logits[first + self.max_initial + 1..].fill(f32::NEG_INFINITY);
         }
         let (text, timestamps) = logits.split_at_mut(first);
-        let likeliest_text = text.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let likeliest_text = math::maximum(Isa::detect(), text);
         if log_sum_exp(timestamps) > likeliest_text {
             text.fill(f32::NEG_INFINITY);
         }
@@ -122,11 +124,7 @@ impl LogitsFilter for TimestampRules {
 
 /// `ln(sum(exp(x)))`, minus infinity where nothing is allowed.
 pub(super) fn log_sum_exp(x: &[f32]) -> f32 {
-    let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if max == f32::NEG_INFINITY {
-        return max;
-    }
-    max + x.iter().map(|v| (v - max).exp()).sum::<f32>().ln()
+    math::log_sum_exp(Isa::detect(), x)
 }
 
 #[cfg(test)]

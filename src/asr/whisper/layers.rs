@@ -1,209 +1,243 @@
-//! The three building blocks of a Whisper block: linear layer, layer norm, attention.
-//!
-//! Activations are `[positions, channels]`; heads are `[heads, positions, 64]`.
+//! Layers as views of packed weights, and the buffers that they work in.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
-use candle_core::{D, Result, Tensor};
-use candle_nn::ops::{layer_norm, softmax_last_dim};
-
-use super::dims::HEAD_DIM;
 use super::load::LoadError;
+use super::pack::{Image, Precision, Span};
+use crate::asr::kernels::int8::{self, Int8Rows, Int8Weights};
+use crate::asr::kernels::pool::Pool;
+use crate::asr::kernels::{Epilogue, PANEL, f32 as single, math};
+use crate::isa::Isa;
 
-/// Canonically named tensors, taken one by one with their shapes checked.
-pub(super) struct Weights<'a> {
-    pub(super) tensors: &'a mut HashMap<String, Tensor>,
+/// What computes: instructions and threads.
+pub(super) struct Compute {
+    pub(super) isa: Isa,
+    pub(super) pool: Pool,
 }
 
-impl Weights<'_> {
-    pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, LoadError> {
-        let tensor =
-            self.tensors.remove(name).ok_or_else(|| LoadError::MissingTensor { name: name.to_owned() })?;
-        if tensor.dims() != shape {
-            return Err(LoadError::Shape {
-                name: name.to_owned(),
-                found: tensor.dims().to_vec(),
-                expected: format!("{shape:?}"),
-            });
-        }
-        Ok(tensor.contiguous()?)
-    }
-
-    fn linear(&mut self, name: &str, out: usize, input: usize) -> std::result::Result<Linear, LoadError> {
-        Ok(Linear {
-            weight: self.take(&format!("{name}.weight"), &[out, input])?,
-            bias: self.take(&format!("{name}.bias"), &[out])?,
-        })
-    }
-
-    /// Joins projections into one; keys have no bias in Whisper, so theirs is zero.
-    fn fused(&mut self, names: &[String], d: usize) -> std::result::Result<Linear, LoadError> {
-        let mut weights = Vec::new();
-        let mut biases = Vec::new();
-        for name in names {
-            weights.push(self.take(&format!("{name}.weight"), &[d, d])?);
-            let bias = format!("{name}.bias");
-            biases.push(if self.tensors.contains_key(&bias) {
-                self.take(&bias, &[d])?
-            } else {
-                Tensor::zeros(d, candle_core::DType::F32, &candle_core::Device::Cpu)?
-            });
-        }
-        Ok(Linear { weight: Tensor::cat(&weights, 0)?, bias: Tensor::cat(&biases, 0)? })
-    }
-
-    pub(super) fn layer_norm(&mut self, name: &str, d: usize) -> std::result::Result<LayerNorm, LoadError> {
-        Ok(LayerNorm {
-            weight: self.take(&format!("{name}.weight"), &[d])?,
-            bias: self.take(&format!("{name}.bias"), &[d])?,
-        })
-    }
-
-    pub(super) fn self_attention(
-        &mut self,
-        block: &str,
-        d: usize,
-    ) -> std::result::Result<SelfAttention, LoadError> {
-        let at = format!("{block}.self_attn");
-        let qkv = ["q", "k", "v"].map(|p| format!("{at}.{p}_proj"));
-        Ok(SelfAttention {
-            norm: self.layer_norm(&format!("{block}.self_attn_layer_norm"), d)?,
-            qkv: self.fused(&qkv, d)?,
-            out: self.linear(&format!("{at}.out_proj"), d, d)?,
-        })
-    }
-
-    pub(super) fn cross_attention(
-        &mut self,
-        block: &str,
-        d: usize,
-    ) -> std::result::Result<CrossAttention, LoadError> {
-        let at = format!("{block}.encoder_attn");
-        let kv = ["k", "v"].map(|p| format!("{at}.{p}_proj"));
-        Ok(CrossAttention {
-            norm: self.layer_norm(&format!("{block}.encoder_attn_layer_norm"), d)?,
-            q: self.linear(&format!("{at}.q_proj"), d, d)?,
-            kv: self.fused(&kv, d)?,
-            out: self.linear(&format!("{at}.out_proj"), d, d)?,
-        })
-    }
-
-    pub(super) fn feed_forward(
-        &mut self,
-        block: &str,
-        d: usize,
-    ) -> std::result::Result<FeedForward, LoadError> {
-        Ok(FeedForward {
-            norm: self.layer_norm(&format!("{block}.final_layer_norm"), d)?,
-            up: self.linear(&format!("{block}.fc1"), 4 * d, d)?,
-            down: self.linear(&format!("{block}.fc2"), d, 4 * d)?,
-        })
-    }
-}
-
-/// `x W^T + b`, weight `[out, in]`.
+/// `y = W x + b`.
 pub(super) struct Linear {
-    weight: Tensor,
-    bias: Tensor,
+    inputs: usize,
+    outputs: usize,
+    bias: Span<f32>,
+    weights: Weights,
+}
+
+enum Weights {
+    Int8 { panels: Span<i8>, scales: Span<f32>, offsets: Span<i32> },
+    F32 { panels: Span<f32> },
+}
+
+/// Input rows as a layer wants them; reused from layer to layer.
+#[derive(Default)]
+pub(super) struct Input {
+    values: Vec<i8>,
+    scales: Vec<f32>,
 }
 
 impl Linear {
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
+    pub(super) fn new(image: &Image, name: &str, outputs: usize, inputs: usize) -> Result<Self, LoadError> {
+        let padded = outputs.next_multiple_of(PANEL);
+        let part = |suffix: &str| format!("{name}.{suffix}");
+        let weights = match image.index.precision {
+            Precision::Int8 => Weights::Int8 {
+                panels: image.get(&part("int8"), padded * inputs)?,
+                scales: image.get(&part("scales"), padded)?,
+                offsets: image.get(&part("offsets"), padded)?,
+            },
+            Precision::F32 => Weights::F32 { panels: image.get(&part("f32"), padded * inputs)? },
+        };
+        Ok(Self { inputs, outputs: padded, bias: image.get(&part("bias"), padded)?, weights })
+    }
+
+    /// Outputs, padded to whole panels.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The weights of one output.
+    pub(super) fn row(&self, output: usize, row: &mut [f32]) {
+        match &self.weights {
+            Weights::Int8 { .. } => int8::unpack_row(self.int8(), output, row),
+            Weights::F32 { .. } => single::unpack_row(self.f32(), output, row),
+        }
+    }
+
+    fn int8(&self) -> Int8Weights<'_> {
+        match &self.weights {
+            Weights::Int8 { panels, scales, offsets } => {
+                Int8Weights { inputs: self.inputs, panels, scales, offsets, bias: &self.bias }
+            }
+            Weights::F32 { .. } => Int8Weights { inputs: self.inputs, panels: &[], scales: &[], offsets: &[], bias: &[] },
+        }
+    }
+
+    fn f32(&self) -> single::F32Weights<'_> {
+        let panels: &[f32] = match &self.weights {
+            Weights::F32 { panels } => panels,
+            Weights::Int8 { .. } => &[],
+        };
+        single::F32Weights { inputs: self.inputs, panels, bias: &self.bias }
+    }
+
+    /// Makes `x`, rows of this layer's inputs, ready for [`Linear::multiply`].
+    fn prepare(&self, isa: Isa, x: &[f32], input: &mut Input) {
+        if let Weights::Int8 { .. } = self.weights {
+            input.values.resize(x.len(), 0);
+            input.scales.resize(x.len() / self.inputs, 0.0);
+            int8::quantize(isa, x, self.inputs, &mut input.values, &mut input.scales);
+        }
+    }
+
+    fn multiply(
+        &self,
+        isa: Isa,
+        x: &[f32],
+        input: &Input,
+        panels: Range<usize>,
+        out: &mut [f32],
+        stride: usize,
+        epilogue: Epilogue,
+    ) {
+        match &self.weights {
+            Weights::Int8 { .. } => {
+                let rows = Int8Rows { values: &input.values, scales: &input.scales };
+                int8::multiply(isa, rows, self.int8(), panels, out, stride, epilogue);
+            }
+            Weights::F32 { .. } => single::multiply(isa, x, self.f32(), panels, out, stride, epilogue),
+        }
+    }
+
+    /// All outputs of `x`'s rows, on the calling thread.
+    pub(super) fn forward(&self, isa: Isa, x: &[f32], input: &mut Input, out: &mut [f32], epilogue: Epilogue) {
+        self.prepare(isa, x, input);
+        self.multiply(isa, x, input, 0..self.outputs / PANEL, out, self.outputs, epilogue);
+    }
+
+    /// All outputs of a few rows, the outputs shared among the threads.
+    pub(super) fn forward_wide(
+        &self,
+        compute: &Compute,
+        x: &[f32],
+        wide: &mut Wide,
+        out: &mut [f32],
+        epilogue: Epilogue,
+    ) {
+        /// Weights that are worth another thread: some microseconds of reading.
+        const WORTH_SHARING: usize = 256 * 1024;
+        let rows = x.len() / self.inputs;
+        let panels = self.outputs / PANEL;
+        let threads = compute.pool.threads();
+        let parts = if self.outputs * self.inputs < WORTH_SHARING { 1 } else { (4 * threads).min(panels) };
+        if parts == 1 || threads == 1 {
+            return self.forward(compute.isa, x, &mut wide.input, out, epilogue);
+        }
+        self.prepare(compute.isa, x, &mut wide.input);
+        let input = &wide.input;
+        let share = panels.div_ceil(parts);
+        let part = |i: usize, out: &mut [f32], stride: usize| {
+            let range = i * share..((i + 1) * share).min(panels);
+            self.multiply(compute.isa, x, input, range, out, stride, epilogue);
+        };
+        if rows == 1 {
+            compute.pool.chunks(out, share * PANEL, |i, out| part(i, out, share * PANEL));
+            return;
+        }
+        // Several rows: each part writes its columns together, then they are dealt out to the rows.
+        let len = rows * share * PANEL;
+        wide.staged.resize(panels.div_ceil(share) * len, 0.0);
+        let columns = |i: usize, row: usize| {
+            let width = share.min(panels - i * share) * PANEL;
+            (row * self.outputs + i * share * PANEL, row * share * PANEL, width)
+        };
+        for (i, staged) in wide.staged.chunks_mut(len).enumerate() {
+            for row in 0..rows {
+                let (at, from, width) = columns(i, row);
+                staged[from..from + width].copy_from_slice(&out[at..at + width]);
+            }
+        }
+        compute.pool.chunks(&mut wide.staged, len, |i, staged| part(i, staged, share * PANEL));
+        for (i, staged) in wide.staged.chunks(len).enumerate() {
+            for row in 0..rows {
+                let (at, from, width) = columns(i, row);
+                out[at..at + width].copy_from_slice(&staged[from..from + width]);
+            }
+        }
     }
 }
 
-/// Layer norm over channels, epsilon 1e-5.
+/// Buffers of [`Linear::forward_wide`].
+#[derive(Default)]
+pub(super) struct Wide {
+    input: Input,
+    staged: Vec<f32>,
+}
+
+/// Layer norm over channels.
 pub(super) struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
+    weight: Span<f32>,
+    bias: Span<f32>,
 }
 
 impl LayerNorm {
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        layer_norm(x, &self.weight, &self.bias, 1e-5)
+    pub(super) fn new(image: &Image, name: &str, d: usize) -> Result<Self, LoadError> {
+        Ok(Self { weight: image.get(&format!("{name}.weight"), d)?, bias: image.get(&format!("{name}.bias"), d)? })
+    }
+
+    pub(super) fn forward(&self, isa: Isa, x: &[f32], out: &mut [f32]) {
+        math::layer_norm(isa, x, &self.weight, &self.bias, out);
+    }
+}
+
+/// Norm, linear to four times the width, GELU, linear back.
+pub(super) struct FeedForward {
+    pub(super) norm: LayerNorm,
+    pub(super) up: Linear,
+    pub(super) down: Linear,
+}
+
+impl FeedForward {
+    pub(super) fn new(image: &Image, block: &str, d: usize) -> Result<Self, LoadError> {
+        Ok(Self {
+            norm: LayerNorm::new(image, &format!("{block}.final_layer_norm"), d)?,
+            up: Linear::new(image, &format!("{block}.fc1"), 4 * d, d)?,
+            down: Linear::new(image, &format!("{block}.fc2"), d, 4 * d)?,
+        })
     }
 }
 
 /// Norm, fused query/key/value projection, output projection.
 pub(super) struct SelfAttention {
-    norm: LayerNorm,
-    qkv: Linear,
-    out: Linear,
+    pub(super) norm: LayerNorm,
+    pub(super) qkv: Linear,
+    pub(super) out: Linear,
 }
 
 impl SelfAttention {
-    /// Queries, keys and values of `x` as heads.
-    pub(super) fn project(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
-        let qkv = self.qkv.forward(&self.norm.forward(x)?)?;
-        let d = qkv.dim(D::Minus1)? / 3;
-        let part = |i: usize| split_heads(&qkv.narrow(D::Minus1, i * d, d)?);
-        Ok((part(0)?, part(1)?, part(2)?))
-    }
-
-    /// Adds the attention's answer to `x`.
-    pub(super) fn finish(&self, x: &Tensor, heads: &Tensor) -> Result<Tensor> {
-        x + self.out.forward(&merge_heads(heads)?)?
+    pub(super) fn new(image: &Image, block: &str, d: usize) -> Result<Self, LoadError> {
+        Ok(Self {
+            norm: LayerNorm::new(image, &format!("{block}.self_attn_layer_norm"), d)?,
+            qkv: Linear::new(image, &format!("{block}.self_attn.qkv"), 3 * d, d)?,
+            out: Linear::new(image, &format!("{block}.self_attn.out_proj"), d, d)?,
+        })
     }
 }
 
-/// Norm, query projection; keys and values come from the audio states.
+/// Norm and query projection; keys and values come from the audio states.
 pub(super) struct CrossAttention {
-    norm: LayerNorm,
-    q: Linear,
-    kv: Linear,
-    out: Linear,
+    pub(super) norm: LayerNorm,
+    pub(super) q: Linear,
+    pub(super) kv: Linear,
+    pub(super) out: Linear,
 }
 
 impl CrossAttention {
-    pub(super) fn queries(&self, x: &Tensor) -> Result<Tensor> {
-        split_heads(&self.q.forward(&self.norm.forward(x)?)?)
+    pub(super) fn new(image: &Image, block: &str, d: usize) -> Result<Self, LoadError> {
+        Ok(Self {
+            norm: LayerNorm::new(image, &format!("{block}.encoder_attn_layer_norm"), d)?,
+            q: Linear::new(image, &format!("{block}.encoder_attn.q"), d, d)?,
+            kv: Linear::new(image, &format!("{block}.encoder_attn.kv"), 2 * d, d)?,
+            out: Linear::new(image, &format!("{block}.encoder_attn.out_proj"), d, d)?,
+        })
     }
-
-    /// Keys and values of audio states `[positions, d]`, as heads.
-    pub(super) fn keys_values(&self, audio: &Tensor) -> Result<(Tensor, Tensor)> {
-        let kv = self.kv.forward(audio)?;
-        let d = kv.dim(D::Minus1)? / 2;
-        Ok((split_heads(&kv.narrow(D::Minus1, 0, d)?)?, split_heads(&kv.narrow(D::Minus1, d, d)?)?))
-    }
-
-    pub(super) fn finish(&self, x: &Tensor, heads: &Tensor) -> Result<Tensor> {
-        x + self.out.forward(&merge_heads(heads)?)?
-    }
-}
-
-/// Norm, linear to four times the width, GELU (exact), linear back.
-pub(super) struct FeedForward {
-    norm: LayerNorm,
-    up: Linear,
-    down: Linear,
-}
-
-impl FeedForward {
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x + self.down.forward(&self.up.forward(&self.norm.forward(x)?)?.gelu_erf()?)?
-    }
-}
-
-/// Attention weights `[heads, queries, keys]`; `mask` is added to the logits.
-pub(super) fn attention_weights(q: &Tensor, k: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
-    let scale = 1.0 / (HEAD_DIM as f64).sqrt();
-    let logits = (q * scale)?.matmul(&k.t()?)?;
-    let logits = match mask {
-        Some(mask) => logits.broadcast_add(mask)?,
-        None => logits,
-    };
-    softmax_last_dim(&logits)
-}
-
-/// `[positions, d]` to `[heads, positions, 64]`.
-fn split_heads(x: &Tensor) -> Result<Tensor> {
-    let (t, d) = x.dims2()?;
-    x.reshape((t, d / HEAD_DIM, HEAD_DIM))?.transpose(0, 1)?.contiguous()
-}
-
-/// `[heads, positions, 64]` to `[positions, d]`.
-fn merge_heads(x: &Tensor) -> Result<Tensor> {
-    let (h, t, c) = x.dims3()?;
-    x.transpose(0, 1)?.reshape((t, h * c))
 }

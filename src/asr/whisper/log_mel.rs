@@ -86,10 +86,24 @@ impl LogMel {
     ///
     /// Samples past 30 s are ignored.
     pub fn window(&mut self, samples: &[f32]) -> LogMelSpectrogram {
+        let mut frames = Vec::new();
+        self.frames(samples, &mut frames);
+        let mut values = vec![PADDING; self.n_mels * N_FRAMES];
+        for (t, frame) in frames.chunks_exact(self.n_mels).enumerate() {
+            for (band, value) in frame.iter().enumerate() {
+                values[band * N_FRAMES + t] = *value;
+            }
+        }
+        LogMelSpectrogram { n_mels: self.n_mels, n_frames: N_FRAMES, values }
+    }
+
+    /// The frames that samples reach, `[frames][n_mels]`, into `out`; what follows them is [`PADDING`].
+    pub(super) fn frames(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         let samples = &samples[..samples.len().min(WINDOW_SAMPLES)];
         let live = (samples.len() / HOP_LENGTH + 1).min(N_FRAMES);
-        let mut logs = vec![0.0; self.n_mels * live];
-        let mut maximum = POWER_FLOOR.log10();
+        out.clear();
+        out.reserve(live * self.n_mels);
+        let mut maximum = POWER_FLOOR.log10() as f32;
         for t in 0..live {
             self.fill_frame(samples, t);
             self.fft
@@ -98,22 +112,18 @@ impl LogMel {
             for (power, bin) in self.power.iter_mut().zip(&self.spectrum) {
                 *power = bin.norm_sqr();
             }
-            for (m, band) in self.bands.iter().enumerate() {
+            for band in &self.bands {
                 let energy: f64 =
                     band.weights.iter().zip(&self.power[band.first_bin..]).map(|(w, p)| w * p).sum();
-                let log = energy.max(POWER_FLOOR).log10();
+                let log = energy.max(POWER_FLOOR).log10() as f32;
                 maximum = maximum.max(log);
-                logs[m * live + t] = log;
+                out.push(log);
             }
         }
         let floor = maximum - 8.0;
-        let mut values = vec![PADDING; self.n_mels * N_FRAMES];
-        for (band, logs) in values.chunks_exact_mut(N_FRAMES).zip(logs.chunks_exact(live)) {
-            for (value, log) in band.iter_mut().zip(logs) {
-                *value = ((log.max(floor) + 4.0) / 4.0) as f32;
-            }
+        for value in out {
+            *value = (value.max(floor) + 4.0) / 4.0;
         }
-        LogMelSpectrogram { n_mels: self.n_mels, n_frames: N_FRAMES, values }
     }
 
     fn fill_frame(&mut self, samples: &[f32], t: usize) {

@@ -1,4 +1,4 @@
-//! Whisper on candle: log-mel spectrogram, encoder, decoder with key/value caches, text.
+//! Whisper: log-mel spectrogram, encoder, decoder with key/value caches, text.
 //!
 //! ```text
 //! samples ─ log_mel ─► [n_mels, 3000] ─ encoder ─► [1500, d] ─ decoder ⇄ filter ─► tokens
@@ -10,6 +10,8 @@
 //! window to the next: a mistake must not breed.
 
 mod alignment;
+mod cache;
+mod context;
 mod decoder;
 mod decoding;
 mod dims;
@@ -20,6 +22,7 @@ mod layers;
 pub mod load;
 pub mod log_mel;
 mod options;
+mod pack;
 mod repetition;
 mod segments;
 mod vocabulary;
@@ -27,24 +30,30 @@ mod windows;
 
 use std::path::Path;
 
+pub use cache::LoadOptions;
+pub use context::Context;
 pub use dims::ModelDims;
 pub use filter::non_speech_tokens;
 pub use language::{LANGUAGES, Language, find_language};
 pub use load::{LoadError, WeightFormat};
 pub use options::{DecodingOptions, LanguageChoice, Task};
+pub use pack::Precision;
 pub use vocabulary::{SpecialTokens, Vocabulary};
 
+use crate::asr::kernels::pool::Pool;
 use crate::asr::{
     EngineId, Outcome, RecognitionObserver, Recognizer, RecognizerError, Segment, Stage, Transcript,
 };
 use crate::audio::seconds_of;
+use crate::isa::Isa;
 use crate::utterance::Utterance;
 use alignment::Aligner;
-use decoder::{Decoder, DecoderState};
+use context::Positions;
+use decoder::{Decoder, DecoderState, Engine};
 use decoding::{DecodingContext, Hypothesis};
 use encoder::Encoder;
 use filter::Suppress;
-use layers::Weights;
+use layers::Compute;
 use log_mel::LogMel;
 
 /// A window that stopped early is resumed only if this much audio is left: less holds no word.
@@ -65,9 +74,12 @@ const UNLIKELY_LOGPROB: f32 = -0.8;
 pub struct WhisperRecognizer {
     engine: EngineId,
     dims: ModelDims,
+    compute: Compute,
     encoder: Encoder,
     decoder: Decoder,
     log_mel: LogMel,
+    /// The spectrogram of the window at hand.
+    mel: Vec<f32>,
     vocabulary: Vocabulary,
     special: SpecialTokens,
     suppress: Suppress,
@@ -76,28 +88,42 @@ pub struct WhisperRecognizer {
 }
 
 impl WhisperRecognizer {
-    /// Loads the model in the folder or file `path`; `name` is what the user calls it.
+    /// Loads the model in the folder or file `path` with default [`LoadOptions`]; `name` is what the user calls it.
     ///
     /// # Errors
     /// [`LoadError`], which says what is wrong with which file and what to do.
     pub fn load(path: &Path, name: &str, options: DecodingOptions) -> Result<Self, LoadError> {
-        let mut checkpoint = load::load(path)?;
-        let dims = checkpoint.dims;
+        Self::load_with(path, name, options, &LoadOptions::default())
+    }
+
+    /// Loads the model in the folder or file `path`.
+    ///
+    /// # Errors
+    /// As for [`WhisperRecognizer::load`].
+    pub fn load_with(
+        path: &Path,
+        name: &str,
+        options: DecodingOptions,
+        how: &LoadOptions,
+    ) -> Result<Self, LoadError> {
+        let (image, vocabulary) = cache::open(path, how)?;
+        let dims = image.index.dims;
         let special = SpecialTokens::of(dims.n_vocab);
-        let mut weights = Weights { tensors: &mut checkpoint.tensors };
         let recognizer = Self {
-            engine: EngineId::new("whisper", name, "f32"),
-            encoder: Encoder::new(&mut weights, &dims)?,
-            decoder: Decoder::new(&mut weights, &dims)?,
+            engine: EngineId::new("whisper", name, how.precision.name()),
+            compute: Compute { isa: how.isa.unwrap_or_else(Isa::detect), pool: Pool::new(how.threads()) },
+            encoder: Encoder::new(&image, &dims)?,
+            decoder: Decoder::new(&image, &dims)?,
             log_mel: LogMel::new(dims.n_mels),
-            suppress: Suppress::new(&checkpoint.vocabulary, &special, options.suppress_non_speech),
-            aligner: Aligner::new(checkpoint.alignment_heads, &dims),
-            vocabulary: checkpoint.vocabulary,
+            mel: Vec::new(),
+            suppress: Suppress::new(&vocabulary, &special, options.suppress_non_speech),
+            aligner: Aligner::new(image.index.alignment_heads.clone(), &dims),
+            vocabulary,
             special,
             dims,
             options,
         };
-        tracing::debug!(?dims, stored_as = checkpoint.stored_as, "model loaded");
+        tracing::debug!(?dims, stored_as = image.index.stored_as, isa = %recognizer.compute.isa, "model loaded");
         Ok(recognizer)
     }
 
@@ -120,15 +146,33 @@ impl WhisperRecognizer {
     /// Logits at each of `tokens` for a window of `samples`; for comparison with other implementations.
     #[doc(hidden)]
     pub fn logits(&mut self, samples: &[f32], tokens: &[u32]) -> Result<Vec<Vec<f32>>, RecognizerError> {
-        let audio = self.encoder.forward(&self.log_mel.window(samples))?;
-        let mut state = self.decoder.listen(&audio)?;
-        let hidden = self.decoder.step(&mut state, tokens)?;
-        (0..tokens.len()).map(|i| Ok(self.decoder.logits(&hidden, Some(i))?)).collect()
+        self.log_mel.frames(samples, &mut self.mel);
+        let mut state = self.encode(Context::Full);
+        let engine = self.engine_ref();
+        engine.step(&mut state, tokens);
+        let mut logits = Vec::new();
+        let mut row = |i| {
+            engine.logits(&mut state, Some(i), &mut logits);
+            logits.clone()
+        };
+        Ok((0..tokens.len()).map(&mut row).collect())
+    }
+
+    /// The spectrogram at hand to a decoder's state.
+    fn encode(&self, context: Context) -> DecoderState {
+        let speech = (self.mel.len() / self.dims.n_mels).div_ceil(2);
+        let positions = Positions::choose(context, speech, self.dims.n_audio_ctx);
+        let audio = self.encoder.forward(&self.compute, &self.decoder, &self.mel, &positions);
+        DecoderState::new(audio, positions.bias)
+    }
+
+    fn engine_ref(&self) -> Engine<'_> {
+        Engine { decoder: &self.decoder, compute: &self.compute }
     }
 
     fn context(&self) -> DecodingContext<'_> {
         DecodingContext {
-            decoder: &self.decoder,
+            engine: self.engine_ref(),
             vocabulary: &self.vocabulary,
             special: self.special,
             options: &self.options,
@@ -173,22 +217,30 @@ impl WhisperRecognizer {
         observer: &mut dyn RecognitionObserver,
     ) -> Result<Option<usize>, RecognizerError> {
         observer.enter(Stage::LogMel);
-        let mel = self.log_mel.window(samples);
+        self.log_mel.frames(samples, &mut self.mel);
         observer.enter(Stage::Encode);
-        let audio = self.encoder.forward(&mel)?;
+        let mut state = self.encode(self.options.context);
         observer.enter(Stage::Decode);
-        let mut state = self.decoder.listen(&audio)?;
         let token = match *language {
             Some(token) => token,
             None => *language.insert(self.language(&mut state)?),
         };
-        let hypothesis = self.context().decode(&mut state, token, observer)?;
+        let seconds = seconds_of(samples.len());
+        let short = self.options.context == Context::Tail;
+        let mut hypothesis = self.context().decode(&mut state, token, short.then_some(seconds), observer)?;
+        if hypothesis.doubted {
+            tracing::debug!("the text of a shortened window is doubted: it is decoded again from the full one");
+            observer.enter(Stage::Encode);
+            state = self.encode(Context::Full);
+            observer.enter(Stage::Decode);
+            hypothesis = self.context().decode(&mut state, token, None, observer)?;
+            transcript.full_windows += 1;
+        }
         transcript.fallbacks += hypothesis.fallbacks;
         if self.is_silence(&hypothesis) {
             return Ok(None);
         }
         transcript.outcome = Outcome::Empty;
-        let seconds = seconds_of(samples.len());
         let found = segments::split(&hypothesis.tokens, &self.special, seconds, hypothesis.complete);
         if !hypothesis.complete && found.resume_at.is_none() {
             tracing::warn!(
@@ -203,13 +255,13 @@ impl WhisperRecognizer {
             observer.enter(Stage::Align);
             let start = self.context().start_sequence(token);
             let context = alignment::AlignmentContext {
-                decoder: &self.decoder,
+                engine: self.engine_ref(),
                 vocabulary: &self.vocabulary,
                 special: self.special,
                 by_character: self.language_code(token).is_some_and(|c| language::written_without_spaces(&c)),
                 seconds,
             };
-            self.aligner.align(&context, &mut state, &start, &mut transcript.segments[first..])?;
+            self.aligner.align(&context, &mut state, &start, &mut transcript.segments[first..]);
         }
         let shift = seconds_of(offset);
         for segment in &mut transcript.segments[first..] {

@@ -1,5 +1,6 @@
 //! What a caller may ask of Whisper, with the defaults' origins.
 
+use super::context::Context;
 use super::language::find_language;
 
 /// What to write.
@@ -49,6 +50,8 @@ pub struct DecodingOptions {
     pub language: LanguageChoice,
     /// Transcribe or translate.
     pub task: Task,
+    /// How much of the window is computed: the speech and a silent tail.
+    pub context: Context,
     /// Let the model place segment boundaries. Costs a few tokens an utterance.
     pub timestamps: bool,
     /// Times of single words, by a further pass of the decoder.
@@ -77,6 +80,7 @@ impl Default for DecodingOptions {
         Self {
             language: LanguageChoice::Pinned("en".to_owned()),
             task: Task::Transcribe,
+            context: Context::default(),
             timestamps: true,
             word_timestamps: false,
             initial_prompt: None,

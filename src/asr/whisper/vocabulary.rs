@@ -5,7 +5,8 @@
 //! for every weight format. Timestamps are the last 1501 tokens: 0.00 to 30.00 s in steps of 20 ms.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use tokenizers::Tokenizer;
 
@@ -71,13 +72,30 @@ pub struct Vocabulary {
     tokens: Vec<Vec<u8>>,
     by_bytes: HashMap<Vec<u8>, u32>,
     tokenizer: Option<Box<Tokenizer>>,
+    /// Where a `tokenizer.json` may lie that was not read yet.
+    folder: Option<PathBuf>,
+    late_tokenizer: OnceLock<Option<Box<Tokenizer>>>,
 }
 
 impl Vocabulary {
     /// Text tokens in order, as ggml files hold them.
     pub(super) fn from_bytes(tokens: Vec<Vec<u8>>) -> Self {
         let by_bytes = tokens.iter().enumerate().map(|(id, bytes)| (bytes.clone(), id as u32)).collect();
-        Self { tokens, by_bytes, tokenizer: None }
+        Self { tokens, by_bytes, tokenizer: None, folder: None, late_tokenizer: OnceLock::new() }
+    }
+
+    /// Text tokens as a pack holds them; byte-pair merges are read from `folder` when a prompt asks for them.
+    pub(super) fn from_pack(tokens: Vec<Vec<u8>>, folder: PathBuf) -> Self {
+        Self { folder: Some(folder), ..Self::from_bytes(tokens) }
+    }
+
+    fn tokenizer(&self) -> Option<&Tokenizer> {
+        let late = || {
+            let other = Self::read(self.folder.as_deref()?).ok()?;
+            let known = self.tokens.len().min(other.tokens.len());
+            (known > 0 && other.tokens[..known] == self.tokens[..known]).then_some(other.tokenizer).flatten()
+        };
+        self.tokenizer.as_deref().or_else(|| self.late_tokenizer.get_or_init(late).as_deref())
     }
 
     /// Takes byte-pair merges from a `tokenizer.json` in `folder`, if there is one with these tokens.
@@ -134,6 +152,11 @@ impl Vocabulary {
         Ok(())
     }
 
+    /// The bytes of every token that is kept, in order.
+    pub(super) fn text_tokens(&self) -> &[Vec<u8>] {
+        &self.tokens
+    }
+
     /// The bytes of a text token; nothing for a special one.
     pub fn bytes(&self, token: u32, special: &SpecialTokens) -> &[u8] {
         if token >= special.end_of_text {
@@ -156,7 +179,7 @@ impl Vocabulary {
     /// Tokens of a text: by byte-pair merges where the model came with them, else the longest
     /// matching pieces, which decode to the same text.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        if let Some(tokenizer) = &self.tokenizer
+        if let Some(tokenizer) = self.tokenizer()
             && let Ok(encoding) = tokenizer.encode(text, false)
         {
             return encoding.get_ids().to_vec();

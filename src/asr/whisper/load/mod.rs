@@ -106,7 +106,7 @@ pub fn load(path: &Path) -> Result<Checkpoint, LoadError> {
 }
 
 /// The weight file that `path` means, in the order in which folders are usually laid out.
-fn weight_file(path: &Path) -> Result<PathBuf, LoadError> {
+pub(super) fn weight_file(path: &Path) -> Result<PathBuf, LoadError> {
     if path.is_file() {
         return Ok(path.to_owned());
     }
@@ -154,7 +154,7 @@ fn sniff(file: &Path) -> Result<WeightFormat, LoadError> {
 }
 
 /// Maps `path` into memory.
-fn map(path: &Path) -> Result<memmap2::Mmap, LoadError> {
+pub(super) fn map(path: &Path) -> Result<memmap2::Mmap, LoadError> {
     let file = File::open(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
     // SAFETY: the mapping is read-only and private. A file that somebody truncates while it is
     // read can end the process with SIGBUS; models are installed by renaming finished files, never

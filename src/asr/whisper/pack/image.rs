@@ -1,0 +1,127 @@
+//! A pack in memory, and typed views into it.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::{Mmap, MmapMut};
+
+use super::{ALIGN, FOOTER_LEN, FOOTER_MAGIC, Index, MAGIC, VERSION};
+use crate::asr::whisper::load::LoadError;
+
+/// A mapped pack.
+#[derive(Clone)]
+pub(in crate::asr::whisper) struct Image {
+    map: Arc<Mmap>,
+    pub(in crate::asr::whisper) index: Arc<Index>,
+}
+
+impl Image {
+    /// Maps the pack at `path`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(in crate::asr::whisper) fn open(path: &Path) -> Result<Self, String> {
+        Self::of(crate::asr::whisper::load::map(path).map_err(|e| e.to_string())?)
+    }
+
+    /// Takes the bytes of a pack that is in no file.
+    ///
+    /// # Errors
+    /// The system gives no memory.
+    pub(in crate::asr::whisper) fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        let out_of_memory = |source| LoadError::Io { path: "(memory)".into(), source };
+        let mut map = MmapMut::map_anon(bytes.len()).map_err(out_of_memory)?;
+        map.copy_from_slice(bytes);
+        let map = map.make_read_only().map_err(out_of_memory)?;
+        Self::of(map).map_err(|why| LoadError::Damaged { path: "(memory)".into(), why })
+    }
+
+    fn of(map: Mmap) -> Result<Self, String> {
+        let index = parse(&map)?;
+        Ok(Self { map: Arc::new(map), index: Arc::new(index) })
+    }
+
+    /// The tensor `name`, `len` values of `T`.
+    pub(in crate::asr::whisper) fn get<T: bytemuck::AnyBitPattern>(
+        &self,
+        name: &str,
+        len: usize,
+    ) -> Result<Span<T>, LoadError> {
+        let place =
+            self.index.tensors.get(name).ok_or_else(|| LoadError::MissingTensor { name: name.to_owned() })?;
+        if place.len != len * size_of::<T>() || !place.offset.is_multiple_of(ALIGN) {
+            return Err(LoadError::Shape {
+                name: name.to_owned(),
+                found: vec![place.len / size_of::<T>()],
+                expected: format!("{len} values"),
+            });
+        }
+        Ok(Span { map: Arc::clone(&self.map), offset: place.offset, len: place.len, kind: PhantomData })
+    }
+
+    /// Whether there is a tensor `name`.
+    pub(in crate::asr::whisper) fn has(&self, name: &str) -> bool {
+        self.index.tensors.contains_key(name)
+    }
+
+    /// The bytes of each text token.
+    pub(in crate::asr::whisper) fn tokens(&self) -> Result<Vec<Vec<u8>>, LoadError> {
+        let total = self.index.token_lengths.iter().map(|n| usize::from(*n)).sum();
+        let text = self.get::<u8>("vocabulary", total)?;
+        let mut rest: &[u8] = &text;
+        let take = |n: &u16| {
+            let (token, after) = rest.split_at(usize::from(*n));
+            rest = after;
+            token.to_vec()
+        };
+        Ok(self.index.token_lengths.iter().map(take).collect())
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Index, String> {
+    let damaged = |what: &str| format!("its {what} is damaged");
+    if bytes.len() < MAGIC.len() + 8 + FOOTER_LEN || !bytes.starts_with(MAGIC) {
+        return Err("it is not a pack".to_owned());
+    }
+    if bytes[8..12] != VERSION.to_le_bytes() {
+        return Err("it is of another version".to_owned());
+    }
+    let (body, footer) = bytes.split_at(bytes.len() - FOOTER_LEN);
+    let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| footer[at + i]));
+    if &footer[20..] != FOOTER_MAGIC {
+        return Err(damaged("end"));
+    }
+    let offset = usize::try_from(number(0)).map_err(|_| damaged("end"))?;
+    let len = usize::try_from(number(8)).map_err(|_| damaged("end"))?;
+    let json = offset.checked_add(len).and_then(|end| body.get(offset..end)).ok_or_else(|| damaged("end"))?;
+    let mut crc = flate2::Crc::new();
+    crc.update(json);
+    if crc.sum().to_le_bytes() != footer[16..20] {
+        return Err(damaged("index"));
+    }
+    let index: Index = serde_json::from_slice(json).map_err(|e| format!("its index is damaged: {e}"))?;
+    let inside = |p: &super::Place| p.offset.checked_add(p.len).is_some_and(|end| end <= offset);
+    match index.tensors.values().all(inside) {
+        true => Ok(index),
+        false => Err(damaged("index")),
+    }
+}
+
+/// A tensor's values, where they lie in the pack.
+#[derive(Clone)]
+pub(in crate::asr::whisper) struct Span<T> {
+    map: Arc<Mmap>,
+    offset: usize,
+    len: usize,
+    kind: PhantomData<T>,
+}
+
+impl<T: bytemuck::AnyBitPattern> Deref for Span<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        bytemuck::cast_slice(&self.map[self.offset..self.offset + self.len])
+    }
+}
