@@ -46,13 +46,21 @@ EPILOG = """examples:
 
 A manifest has one JSON object a line: audio_filepath (relative to the manifest), optionally text and slots."""
 
-REQUIREMENTS = """faster-whisper==1.2.1 ctranslate2==4.8.5 pywhispercpp==1.5.1 whisper-normalizer==0.1.15
-jiwer==4.0.0 numpy==2.4.6 matplotlib==3.11.2""".split()
+REQUIREMENTS = [
+    "faster-whisper==1.2.1",
+    "ctranslate2==4.8.5",
+    "pywhispercpp==1.5.1",
+    "whisper-normalizer==0.1.15",
+    "jiwer==4.0.0",
+    "numpy==2.4.6",
+    "matplotlib==3.11.2",
+]
 OPENAI_REQUIREMENT = "openai-whisper==20250625"
 
 SAMPLE_RATE = 16_000
 WINDOW_S = 30
 POSITIONS = 1500  # of the encoder in one window
+DISTURBED_PERCENT = 5  # of the CPUs: spinning threads that wait for each other suffer far beyond that share
 PLOT_LENGTHS_S = [0.5, 1, 2, 4, 6, 8, 12, 16, 20, 25, 29]
 
 # Starts a command and tells its peak memory on stderr. A process inherits the peak of the one that starts it,
@@ -89,6 +97,7 @@ class Dataset:
     clips: list[Clip]
 
     def is_long(self) -> bool:
+        """Whether one window of the model is too short for a recording."""
         return any(clip.audio_s > WINDOW_S for clip in self.clips)
 
 
@@ -114,7 +123,7 @@ class Run:
     imports_mib: float | None = None  # peak before the model is loaded, for engines within Python
     peak_mib: float = 0.0
     slots: tuple[int, int] | None = None  # found, of how many
-    others_percent: float | None = None  # of all CPUs, used by other processes meanwhile
+    others_percent: float = 0.0  # of all CPUs, used by other processes meanwhile
 
 
 Transcribe = Callable[["np.ndarray"], str]
@@ -154,8 +163,9 @@ def install(folder: Path, packages: list[str], build_whisper_cpp: bool) -> None:
         return
     say(f"installing the peers into {folder}, once")
     venv.create(folder, with_pip=True, clear=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    one_library = {"BUILD_SHARED_LIBS": "OFF", "CMAKE_POSITION_INDEPENDENT_CODE": "ON"}  # for a build of pywhispercpp
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # If pywhispercpp is compiled: as one library, for it does not find its parts where pip puts them.
+    one_library = {"BUILD_SHARED_LIBS": "OFF", "CMAKE_POSITION_INDEPENDENT_CODE": "ON"}
     if subprocess.run([*pip, *wanted], stdout=sys.stderr, env=os.environ | one_library).returncode != 0:
         raise PeersError("pip could not install the peers, see above")
     stamp.write_text(" ".join(wanted))
@@ -301,19 +311,19 @@ def prepare_weights(model: Path, work: Path) -> tuple[str, str]:
     """The model as a folder for CTranslate2 and as a q8_0 file for whisper.cpp, made on first use."""
     folder = work / f"{model.name}-{(model / 'model.bin').stat().st_size}"
     ggml = folder / "ggml-q8_0.bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("model.bin", "config.json", "tokenizer.json"):
+        (folder / file).unlink(missing_ok=True)
+        (folder / file).symlink_to(model / file)
     if ggml.exists():
         return str(folder), str(ggml)
     say(f"converting {model.name} for the peers, once")
-    folder.mkdir(parents=True, exist_ok=True)
     tokenizer = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
     special = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
     texts = tokenizer["model"]["vocab"] | special
     tokens = [text for text, _ in sorted(texts.items(), key=lambda item: item[1])]
     tokens += [f"<|{i * 0.02:.2f}|>" for i in range(1501)]  # times are not in every tokenizer.json
     (folder / "vocabulary.json").write_text(json.dumps(list(dict.fromkeys(tokens))), encoding="utf-8")
-    for file in ("model.bin", "config.json", "tokenizer.json"):
-        (folder / file).unlink(missing_ok=True)
-        (folder / file).symlink_to(model / file)
     # A token is written in letters that stand for bytes: printable ones for themselves, the others from U+0100 on.
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
@@ -345,10 +355,10 @@ def load_whisper_cpp(job: Job, cut: bool) -> tuple[Transcribe, str]:
     import _pywhispercpp
     from pywhispercpp.model import Model
 
-    quiet = dict.fromkeys(("print_progress", "print_realtime", "print_timestamps", "print_special"), False)
-    without_times = dict.fromkeys(("no_timestamps", "single_segment"), not job.timestamps)
-    greedy = {"temperature": 0.0, "temperature_inc": 0.0, "no_context": True, "n_max_text_ctx": 0}
-    model = Model(job.ggml, n_threads=job.threads, language="en", **greedy, **without_times, **quiet)
+    options: dict[str, Any] = {"temperature": 0.0, "temperature_inc": 0.0, "no_context": True, "n_max_text_ctx": 0}
+    options |= dict.fromkeys(("no_timestamps", "single_segment"), not job.timestamps)
+    options |= dict.fromkeys(("print_progress", "print_realtime", "print_timestamps", "print_special"), False)
+    model = Model(job.ggml, n_threads=job.threads, language="en", **options)
 
     def transcribe(samples: np.ndarray) -> str:
         window = cut_window(len(samples) / SAMPLE_RATE) if cut else POSITIONS
@@ -420,7 +430,7 @@ def launch(name: str, command: Sequence[str], text: str = "") -> tuple[dict[str,
     done = subprocess.run(launcher, input=text, capture_output=True, text=True, errors="replace")
     messages, _, peak = done.stderr.rpartition("\npeak ")
     if done.returncode != 0:
-        raise PeersError(f"{name} ended with code {done.returncode}:\n{messages[-1000:].strip()}")
+        raise PeersError(f"{name} ended with code {done.returncode}:\n{(messages or done.stderr)[-1000:].strip()}")
     return json.loads(done.stdout.splitlines()[-1]), mib(int(peak))
 
 
@@ -458,7 +468,7 @@ def choose_engines(args: argparse.Namespace) -> dict[str, Engine]:
         name, equals, extra = variant.partition("=")
         if not (name and equals) or name in engines or name in PEERS:
             raise PeersError(f"--ours takes NAME=ARGS with a new name, not {variant!r}")
-        engines[name] = earwitness(name, args.earwitness.resolve(), shlex.split(extra))
+        engines[name] = earwitness(name, args.earwitness, shlex.split(extra))
     peers = [name for name in PEERS if args.openai or not name.startswith("openai")]
     return engines | {name: peer(name) for name in peers if name not in args.without}
 
@@ -487,7 +497,7 @@ def open_dataset(path: Path, scratch: Path) -> Dataset:
     if path.suffix != ".jsonl":
         manifest = folder / "manifest.jsonl"
         manifest.write_text(json.dumps({"audio_filepath": str(path.absolute())}), encoding="utf-8")
-    clips = []
+    clips: list[Clip] = []
     for line in filter(str.strip, manifest.read_text(encoding="utf-8").splitlines()):
         try:
             row = json.loads(line)
@@ -509,7 +519,7 @@ def cut_recording(recording: Path, lengths: Sequence[float], scratch: Path) -> D
     whole = folder / "whole.npy"
     audio_s = save_samples(recording, whole)
     pcm = (np.load(whole) * 32767).astype("<i2")
-    lengths = [length for length in sorted(lengths) if length <= audio_s]
+    lengths = [length for length in sorted(lengths) if 0 < length <= audio_s]
     if not lengths:
         raise PeersError(f"{recording} is shorter than every length of the plot")
     rows = []
@@ -525,30 +535,40 @@ def cut_recording(recording: Path, lengths: Sequence[float], scratch: Path) -> D
 # ---- Results
 
 
-def measure(engines: dict[str, Engine], job: Job, dataset: Dataset, rounds: int) -> dict[str, list[Run]]:
-    """Run all engines in turn, `rounds` times; every round begins with another one."""
+def measure(
+    engines: dict[str, Engine], job: Job, dataset: Dataset, rounds: int, retries: int
+) -> dict[str, list[Run]]:
+    """Run all engines in turn, `rounds` times; each round begins with another one. Disturbed runs are repeated."""
     runs: dict[str, list[Run]] = {name: [] for name in engines}
     names = list(engines)
     for number in range(rounds):
         for name in names:
-            begin, begin_others = time.monotonic(), others_cpu_s()
-            run = engines[name](job, dataset)
-            if begin_others is not None:
-                cpu_s = (time.monotonic() - begin) * os.cpu_count()
-                run.others_percent = 100 * max(0, others_cpu_s() - begin_others) / cpu_s
-            runs[name].append(run)
-            say(f"{dataset.name}, round {number + 1} of {rounds}: {name} {sum(run.seconds):.2f} s")
+            tries: list[Run] = []
+            while len(tries) <= retries and (not tries or tries[-1].others_percent > DISTURBED_PERCENT):
+                run = watched(engines[name], job, dataset)
+                tries.append(run)
+                figures = f"{sum(run.seconds):.2f} s, others took {run.others_percent:.0f} % of the CPUs"
+                say(f"{dataset.name}, round {number + 1} of {rounds}: {name} {figures}")
+            runs[name].append(min(tries, key=lambda run: run.others_percent))
         names.append(names.pop(0))
     return runs
 
 
-def others_cpu_s() -> float | None:
-    """CPU time used so far by all processes that this one did not start; unknown outside Linux."""
+def watched(engine: Engine, job: Job, dataset: Dataset) -> Run:
+    """Run an engine and note what other processes took of the CPUs meanwhile."""
+    begin, begin_others = time.monotonic(), others_cpu_s()
+    run = engine(job, dataset)
+    cpu_s = (time.monotonic() - begin) * (os.cpu_count() or 1)
+    run.others_percent = 100 * max(0.0, others_cpu_s() - begin_others) / cpu_s
+    return run
+
+
+def others_cpu_s() -> float:
+    """CPU time that all but this process and its children have had, the host included; 0 outside Linux."""
     if not Path("/proc/stat").exists():
-        return None
-    user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text().split(None, 8)[1:8])
-    ours = sum(os.times()[:4])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - ours
+        return 0
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split(None, 9)[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
 
 
 def word_error_rate(clips: Sequence[Clip], texts: Sequence[str]) -> float | None:
@@ -559,7 +579,8 @@ def word_error_rate(clips: Sequence[Clip], texts: Sequence[str]) -> float | None
     normalize = EnglishTextNormalizer()
     pairs = [(normalize(clip.reference or ""), normalize(text)) for clip, text in zip(clips, texts)]
     pairs = [(reference, text) for reference, text in pairs if reference]
-    return 100 * jiwer.wer(*map(list, zip(*pairs))) if pairs else None
+    references, heard = ([pair[side] for pair in pairs] for side in (0, 1))
+    return 100 * jiwer.wer(references, heard) if pairs else None
 
 
 def summarize(dataset: Dataset, runs: dict[str, list[Run]]) -> list[dict[str, Any]]:
@@ -571,7 +592,6 @@ def summarize(dataset: Dataset, runs: dict[str, list[Run]]) -> list[dict[str, An
     for name, own in runs.items():
         peak, imports, texts = max(run.peak_mib for run in own), own[-1].imports_mib, own[-1].texts
         seconds = [statistics.median(times) for times in zip(*(run.seconds for run in own))]
-        others = [run.others_percent for run in own if run.others_percent is not None]
         rows.append({
             "engine": name,
             "processing_s": medians[name],
@@ -585,7 +605,7 @@ def summarize(dataset: Dataset, runs: dict[str, list[Run]]) -> list[dict[str, An
             "load_s": statistics.median(run.load_s for run in own),
             "peak_mib": peak,
             "peak_without_imports_mib": imports and peak - imports,
-            "others_percent": max(others) if others else None,
+            "others_percent": max(run.others_percent for run in own),
             "about": own[-1].about,
             "totals_s": totals[name],
             "files": [
@@ -627,7 +647,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 LEGEND = """time: median of the rounds; /best: over the faster of faster-whisper int8 and whisper.cpp q8_0;
 /cut: over whisper.cpp with its window cut to the recording; -imports: peak memory less that of Python before it
-loads; others: what other processes took of the CPUs meanwhile (above a few percent, do not trust the figures)"""
+loads; others: the most that other processes took of the CPUs (above a few percent, do not trust the figures)"""
 
 
 def plot(lengths: Sequence[float], times: dict[str, list[float]], title: str, target: Path) -> None:
@@ -663,15 +683,16 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add, number = parser.add_argument, {"type": positive, "metavar": "N"}
+    add = parser.add_argument
     add("recordings", nargs="*", type=Path, metavar="FILE", help="a manifest (.jsonl) or a recording (wav, flac)")
     add("--model", default="tiny.en", help="installed model or CTranslate2 folder [%(default)s]")
     add("--earwitness", type=Path, default=program, metavar="PATH", help="program [target/release/earwitness]")
     add("--ours", action="append", metavar="NAME=ARGS", help="a line of Earwitness with more arguments; repeat")
     add("--without", action="append", default=[], choices=PEERS, metavar="ENGINE", help="leave a peer out; repeat")
     add("--openai", action="store_true", help="openai-whisper as well (its PyTorch is a big download)")
-    add("--threads", default=2, **number, help="threads of every engine [%(default)s]")
-    add("--rounds", default=5, **number, help="runs of every engine [%(default)s; at most 3 for the plot]")
+    add("--threads", default=2, type=int, metavar="N", help="threads of every engine [%(default)s]")
+    add("--rounds", default=5, type=int, metavar="N", help="runs of every engine [%(default)s; plot: 3]")
+    add("--retries", default=2, type=int, metavar="N", help="of runs that other processes disturbed [%(default)s]")
     add("--timestamps", action="store_true", help="all engines place times; for recordings over 30 s")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
     add("--plot", type=Path, metavar="FILE.svg", help="draw time against length")
@@ -685,13 +706,9 @@ def parse_arguments() -> argparse.Namespace:
         parser.error("name a manifest or a recording, or --plot")
     if bool(args.plot) != bool(args.plot_recording):
         parser.error("--plot and --plot-recording belong together")
+    if min(args.threads, args.rounds, args.retries + 1) < 1:
+        parser.error("--threads and --rounds are at least 1, --retries at least 0")
     return args
-
-
-def positive(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -708,18 +725,21 @@ def compare(args: argparse.Namespace) -> None:
         datasets = [open_dataset(path, scratch) for path in args.recordings]
         cuts = cut_recording(args.plot_recording, args.plot_lengths, scratch) if args.plot else None
         for dataset in datasets:
-            rows = summarize(dataset, measure(engines, job, dataset, args.rounds))
+            rows = summarize(dataset, measure(engines, job, dataset, args.rounds, args.retries))
             audio_s = sum(clip.audio_s for clip in dataset.clips)
             print(f"{dataset.name}: {len(dataset.clips)} recordings, {audio_s:.1f} s; {conditions}")
-            print(table(rows), LEGEND, sep="\n", end="\n\n", flush=True)
+            print(table(rows), end="\n\n", flush=True)
             written["tables"].append({"name": dataset.name, "audio_s": audio_s, "engines": rows})
+        if datasets:
+            print(LEGEND)
         if cuts:
-            runs = measure(engines, job, cuts, min(args.rounds, 3))
+            runs = measure(engines, job, cuts, min(args.rounds, 3), args.retries)
             each = {name: zip(*(run.seconds[1:] for run in own)) for name, own in runs.items()}
             times = {name: [statistics.median(rounds) for rounds in lengths] for name, lengths in each.items()}
             lengths_s = [clip.audio_s for clip in cuts.clips[1:]]
             plot(lengths_s, times, f"Time by length: {conditions}", args.plot)
-            written["by_length"] = {"audio_s": lengths_s, "processing_s": times}
+            others = {name: max(run.others_percent for run in own) for name, own in runs.items()}
+            written["by_length"] = {"audio_s": lengths_s, "processing_s": times, "others_percent": others}
     if args.json:
         args.json.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
 
@@ -731,8 +751,10 @@ def main() -> None:
         return
     args = parse_arguments()
     try:
-        if not shutil.which(args.earwitness):
+        program = shutil.which(args.earwitness)
+        if program is None:
             raise PeersError(f"there is no program {args.earwitness} (cargo build --release --locked)")
+        args.earwitness = Path(program).absolute()
         for path in [find_model(args.model), *args.recordings, *filter(None, [args.plot_recording])]:
             if not path.exists():
                 raise PeersError(f"there is no file {path}")

@@ -10,8 +10,12 @@ use crate::asr::kernels::attention::KEYS;
 /// Silent positions computed for the rest of the window.
 const TAIL_POSITIONS: usize = 64;
 /// Silent positions computed exactly after the audio's end, 20 ms each: near the speech they are not
-/// alike. Without them hard audio loops; 50 lost words that 100 kept.
+/// alike. On 100 spoken orders of 5 to 14 s, tiny.en in 8 bits found 292 of 332 values with 50, 288
+/// with 75, 287 with 100 and with none; 294 with the full window.
 const MARGIN: usize = 50;
+/// Positions that are computed exactly at least: 5 s. A word of 0.4 s with the margin alone is often
+/// repeated: on 60 spoken digits 49 wrong with tiny.en, against 23 with this and 26 with the full window.
+const LEAST_LIVE: usize = 256;
 
 /// How much of the window the encoder hears.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -40,7 +44,7 @@ impl Positions {
     pub(super) fn choose(context: Context, speech: usize, total: usize) -> Self {
         let live = match context {
             Context::Full => total,
-            Context::Tail => (speech + MARGIN).min(total),
+            Context::Tail => (speech + MARGIN).max(LEAST_LIVE).min(total),
         };
         let rest = total - live;
         if rest <= TAIL_POSITIONS {
@@ -65,9 +69,9 @@ mod tests {
 
     #[test]
     fn the_tail_stands_for_every_silent_position_once() {
-        for speech in [0, 20, 400, 1300] {
+        for (speech, live) in [(0, 256), (20, 256), (400, 450), (1300, 1350)] {
             let p = Positions::choose(Context::Tail, speech, 1500);
-            assert_eq!((p.live, p.places.len()), (speech + 50, speech + 50 + 64));
+            assert_eq!((p.live, p.places.len()), (live, live + 64));
             assert!(p.places.windows(2).all(|w| w[0] < w[1]) && p.places.iter().all(|p| *p < 1500));
             let weight: f32 = p.bias.iter().map(|b| b.exp()).sum();
             assert!((weight - 1500.0).abs() < 0.05, "{weight}");

@@ -19,8 +19,8 @@ const MAX_INITIAL_TIMESTAMP: usize = 50;
 
 /// More text tokens than [`LEAST_TOKENS`] and this many a second are not speech: fast readers reach 6.
 const TOKENS_PER_S: f64 = 10.0;
-/// See [`TOKENS_PER_S`]: short words may take several tokens, and punctuation some more.
-const LEAST_TOKENS: f64 = 10.0;
+/// See [`TOKENS_PER_S`]: a word may take several tokens, and punctuation one more.
+const LEAST_TOKENS: f64 = 4.0;
 
 /// What the decoder made of one window.
 #[derive(Clone, Debug)]

@@ -16,13 +16,11 @@ pub(super) trait LogitsFilter {
 pub(super) struct Suppress(Vec<u32>);
 
 impl Suppress {
-    /// Special tokens that are no text, and, if `non_speech`, symbols that stand for sounds or
+    /// Special tokens that are no text, and `non_speech`, symbols that stand for sounds or
     /// speakers: brackets, notes, dashes at the beginning of a word.
-    pub(super) fn new(vocabulary: &Vocabulary, special: &SpecialTokens, non_speech: bool) -> Self {
+    pub(super) fn new(special: &SpecialTokens, non_speech: &[u32]) -> Self {
         let mut tokens: Vec<u32> = (special.start_of_transcript..special.no_timestamps).collect();
-        if non_speech {
-            tokens.extend(non_speech_tokens(vocabulary));
-        }
+        tokens.extend(non_speech);
         Self(tokens)
     }
 }

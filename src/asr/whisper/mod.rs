@@ -83,6 +83,7 @@ pub struct WhisperRecognizer {
     vocabulary: Vocabulary,
     special: SpecialTokens,
     suppress: Suppress,
+    non_speech: Vec<u32>,
     aligner: Aligner,
     options: DecodingOptions,
 }
@@ -116,7 +117,8 @@ impl WhisperRecognizer {
             decoder: Decoder::new(&image, &dims)?,
             log_mel: LogMel::new(dims.n_mels),
             mel: Vec::new(),
-            suppress: Suppress::new(&vocabulary, &special, options.suppress_non_speech),
+            suppress: Suppress::new(&special, non_speech(&image.index.non_speech, &options)),
+            non_speech: image.index.non_speech.clone(),
             aligner: Aligner::new(image.index.alignment_heads.clone(), &dims),
             vocabulary,
             special,
@@ -139,7 +141,7 @@ impl WhisperRecognizer {
 
     /// Changes how it decodes, from the next utterance on.
     pub fn set_options(&mut self, options: DecodingOptions) {
-        self.suppress = Suppress::new(&self.vocabulary, &self.special, options.suppress_non_speech);
+        self.suppress = Suppress::new(&self.special, non_speech(&self.non_speech, &options));
         self.options = options;
     }
 
@@ -295,6 +297,11 @@ impl WhisperRecognizer {
             words: Vec::new(),
         })
     }
+}
+
+/// Those of `tokens` that are to be suppressed.
+fn non_speech<'a>(tokens: &'a [u32], options: &DecodingOptions) -> &'a [u32] {
+    if options.suppress_non_speech { tokens } else { &[] }
 }
 
 impl Recognizer for WhisperRecognizer {

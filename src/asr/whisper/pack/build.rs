@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use super::{ALIGN, FOOTER_MAGIC, Index, MAGIC, Place, Precision, VERSION};
 use crate::asr::kernels::{PANEL, f32 as single, int8};
 use crate::asr::whisper::dims::HEAD_DIM;
+use crate::asr::whisper::filter::non_speech_tokens;
 use crate::asr::whisper::load::{Checkpoint, LoadError};
 
 /// The bytes of a pack of `checkpoint`.
@@ -52,6 +53,7 @@ pub(in crate::asr::whisper) fn build(checkpoint: Checkpoint, precision: Precisio
         precision,
         stored_as: checkpoint.stored_as,
         alignment_heads: checkpoint.alignment_heads,
+        non_speech: non_speech_tokens(&checkpoint.vocabulary),
         token_lengths,
         tensors: p.places,
     };

@@ -59,6 +59,8 @@ pub(super) struct Index {
     /// How the checkpoint stored its weights.
     pub(super) stored_as: String,
     pub(super) alignment_heads: Option<Vec<(usize, usize)>>,
+    /// Tokens that are annotation, not speech; finding them takes the tokenizer, which is slow to read.
+    pub(super) non_speech: Vec<u32>,
     /// Byte lengths of the text tokens, whose bytes are the tensor `vocabulary`.
     pub(super) token_lengths: Vec<u16>,
     pub(super) tensors: BTreeMap<String, Place>,
