@@ -41,7 +41,8 @@ fn arrows_point_down_only() {
     // module -> what it may use of this crate
     let allowed: &[(&str, &[&str])] = &[
         ("audio", &["audio"]),
-        ("vad", &["vad", "audio"]),
+        ("isa", &["isa"]),
+        ("vad", &["vad", "audio", "isa"]),
         ("utterance", &["audio"]),
         ("endpoint", &["endpoint", "audio", "utterance", "vad"]),
         ("asr", &["asr", "audio", "utterance"]),

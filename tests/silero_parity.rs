@@ -4,6 +4,7 @@
 
 mod support;
 
+use earwitness::isa::Isa;
 use earwitness::vad::{SileroError, SileroVad, VoiceActivityDetector};
 
 const RATE: i64 = 16_000;
@@ -105,6 +106,23 @@ fn scores_equal_onnx_runtime_within_1e_4() {
             expected.iter().any(|p| (low..high).contains(p)),
             "the signal has no score from {low} to {high}"
         );
+    }
+}
+
+#[test]
+fn every_instruction_set_gives_the_scores_of_the_baseline_within_1e_5() {
+    let baseline = Isa::named("baseline").unwrap();
+    for (what, samples) in [("syllables", signal()), ("noise", support::white_noise(160_000, -30.0, 1))] {
+        let expected = scores(&mut silero().with_isa(baseline), &samples);
+        for isa in Isa::available() {
+            let found = scores(&mut silero().with_isa(isa), &samples);
+            for (frame, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                assert!(
+                    (found - expected).abs() <= 1e-5,
+                    "frame {frame} of the {what}: {found} with {isa}, {expected} with the baseline"
+                );
+            }
+        }
     }
 }
 

@@ -36,6 +36,7 @@ impl Spectrum {
     }
 
     /// Writes the linear magnitudes of bins 0 to 8 kHz for each of the four steps of `samples`.
+    #[inline(always)]
     pub(super) fn magnitudes(&mut self, samples: &[f32; SPAN], out: &mut [[f32; BINS]; STEPS]) {
         for (step, out) in out.iter_mut().enumerate() {
             let samples = &samples[step * HOP..step * HOP + FFT_LEN];

@@ -8,7 +8,8 @@
 use std::f64::consts::TAU;
 
 use super::SileroError;
-use super::kernels::{PackedConv, PackedMatrix};
+use super::conv::PackedConv;
+use super::matrix::PackedMatrix;
 use super::onnx::{self, Tensor};
 
 /// Frequency bins of one spectrum: 0 to 8 kHz in 62.5 Hz steps.
@@ -24,15 +25,15 @@ const TAPS: usize = 3;
 /// Everything a frame is multiplied with; about 890 kB.
 pub(super) struct Weights {
     /// 129 bins -> 128 channels, over 4 spectra.
-    pub(super) conv1: PackedConv,
+    pub(super) conv1: PackedConv<BINS, HIDDEN>,
     /// 3 steps x 128 -> 64 channels, 1 step; applied to steps (-), 0, 1 and to 1, 2, 3.
-    pub(super) conv2: PackedMatrix,
+    pub(super) conv2: PackedMatrix<{ TAPS * HIDDEN }>,
     /// 2 steps x 64 -> 64 channels, 1 step.
-    pub(super) conv3: PackedMatrix,
+    pub(super) conv3: PackedMatrix<{ 2 * NARROW }>,
     /// 64 -> 128 channels.
-    pub(super) conv4: PackedMatrix,
+    pub(super) conv4: PackedMatrix<NARROW>,
     /// [input 128, hidden 128] -> input, forget, cell and output gates, 128 each.
-    pub(super) lstm: PackedMatrix,
+    pub(super) lstm: PackedMatrix<{ 2 * HIDDEN }>,
     /// Hidden state -> logit.
     pub(super) out: Vec<f32>,
     /// The logit's bias.
@@ -59,25 +60,19 @@ impl Weights {
         let out_bias = get("model.decoder.decoder.2.bias", &[1])?;
 
         Ok(Self {
-            conv1: PackedConv::new(&conv1, &get("model.encoder.0.reparam_conv.bias", &[128])?, BINS),
-            conv2: PackedMatrix::new(
-                &get("model.encoder.1.reparam_conv.bias", &[64])?,
-                TAPS * HIDDEN,
-                |row, col| conv2[(row * HIDDEN + col % HIDDEN) * TAPS + col / HIDDEN],
-            ),
+            conv1: PackedConv::new(&conv1, &get("model.encoder.0.reparam_conv.bias", &[128])?),
+            conv2: PackedMatrix::new(&get("model.encoder.1.reparam_conv.bias", &[64])?, |row, col| {
+                conv2[(row * HIDDEN + col % HIDDEN) * TAPS + col / HIDDEN]
+            }),
             // Stride 2, padding 1, 2 steps in, 1 out: step 0 meets tap 1, step 1 tap 2.
-            conv3: PackedMatrix::new(
-                &get("model.encoder.2.reparam_conv.bias", &[64])?,
-                2 * NARROW,
-                |row, col| conv3[(row * NARROW + col % NARROW) * TAPS + 1 + col / NARROW],
-            ),
+            conv3: PackedMatrix::new(&get("model.encoder.2.reparam_conv.bias", &[64])?, |row, col| {
+                conv3[(row * NARROW + col % NARROW) * TAPS + 1 + col / NARROW]
+            }),
             // One step in, one out: only the middle tap meets it.
-            conv4: PackedMatrix::new(
-                &get("model.encoder.3.reparam_conv.bias", &[128])?,
-                NARROW,
-                |row, col| conv4[(row * NARROW + col) * TAPS + 1],
-            ),
-            lstm: PackedMatrix::new(&gate_bias, 2 * HIDDEN, |row, col| match col.checked_sub(HIDDEN) {
+            conv4: PackedMatrix::new(&get("model.encoder.3.reparam_conv.bias", &[128])?, |row, col| {
+                conv4[(row * NARROW + col) * TAPS + 1]
+            }),
+            lstm: PackedMatrix::new(&gate_bias, |row, col| match col.checked_sub(HIDDEN) {
                 None => w_ih[row * HIDDEN + col],
                 Some(col) => w_hh[row * HIDDEN + col],
             }),
