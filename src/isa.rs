@@ -38,17 +38,10 @@ impl Isa {
 
     /// Every set that this processor has, the most capable first.
     pub fn available() -> impl Iterator<Item = Self> {
-        [
-            Level::Avx512Vnni,
-            Level::AvxVnni,
-            Level::Avx2,
-            Level::NeonI8mm,
-            Level::NeonDotprod,
-            Level::Baseline,
-        ]
-        .into_iter()
-        .filter(|level| has(*level))
-        .map(Self)
+        [Level::Avx512Vnni, Level::AvxVnni, Level::Avx2, Level::NeonI8mm, Level::NeonDotprod, Level::Baseline]
+            .into_iter()
+            .filter(|level| has(*level))
+            .map(Self)
     }
 
     /// The set called `name`, if this processor has it.
@@ -140,17 +133,22 @@ pub(crate) trait Target {
 }
 
 /// Compiled for the architecture's baseline.
-pub(crate) struct Baseline;
+pub(crate) enum Baseline {}
 /// Compiled for AVX2 and FMA.
-pub(crate) struct Avx2;
+#[allow(dead_code, reason = "other architectures do not compile for it")]
+pub(crate) enum Avx2 {}
 /// Compiled for AVX2, FMA and AVX-VNNI.
-pub(crate) struct AvxVnni;
+#[allow(dead_code, reason = "other architectures do not compile for it")]
+pub(crate) enum AvxVnni {}
 /// Compiled for AVX-512 with VNNI.
-pub(crate) struct Avx512Vnni;
+#[allow(dead_code, reason = "other architectures do not compile for it")]
+pub(crate) enum Avx512Vnni {}
 /// Compiled for NEON with `sdot`.
-pub(crate) struct NeonDotprod;
+#[allow(dead_code, reason = "other architectures do not compile for it")]
+pub(crate) enum NeonDotprod {}
 /// Compiled for NEON with `smmla`.
-pub(crate) struct NeonI8mm;
+#[allow(dead_code, reason = "other architectures do not compile for it")]
+pub(crate) enum NeonI8mm {}
 
 impl Target for Baseline {
     const FMA: bool = cfg!(target_arch = "aarch64");

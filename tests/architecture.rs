@@ -45,7 +45,7 @@ fn arrows_point_down_only() {
         ("vad", &["vad", "audio", "isa"]),
         ("utterance", &["audio"]),
         ("endpoint", &["endpoint", "audio", "utterance", "vad"]),
-        ("asr", &["asr", "audio", "utterance"]),
+        ("asr", &["asr", "audio", "isa", "utterance"]),
         ("scoring", &["scoring"]),
         ("models", &["models"]),
         ("pipeline", &["pipeline", "asr", "audio", "endpoint", "utterance"]),
@@ -73,6 +73,7 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
         ("Instant::now", &["audio/capture", "audio/replay", "models", "pipeline", "cli"]),
         ("SystemTime::now", &["models"]),
         ("thread::spawn", &["audio/capture", "pipeline", "models"]),
+        ("thread::Builder", &["asr/kernels", "audio/capture", "pipeline", "models"]),
         ("thread::scope", &["pipeline"]),
         ("TcpStream", &[]),
         ("reqwest", &["models"]),
@@ -86,16 +87,19 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
     }
 }
 
+/// The compiler refuses unsafe code without an `allow`; each of those gives its reason and stands where it may.
 #[test]
 fn unsafe_code_gives_its_reason() {
+    let places = ["asr/kernels/", "asr/whisper/load/", "isa.rs", "vad/webrtc.rs"];
+    let mut seen = 0;
     for (file, code) in code() {
         let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
-        for (at, _) in code.match_indices("unsafe ") {
-            let before: String =
-                code[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
-            let told =
-                before.contains("allow(unsafe_code, reason") || before.contains("allow( unsafe_code, reason");
-            assert!(told, "src/{file} has unsafe code without a reason");
+        for (at, _) in code.match_indices("unsafe_code") {
+            let rest: String = code[at..].chars().take(100).collect();
+            assert!(rest.contains("reason = \""), "src/{file} has unsafe code without a reason");
+            assert!(places.iter().any(|p| file.starts_with(p)), "src/{file} has unsafe code");
+            seen += 1;
         }
     }
+    assert!(seen > 5, "only {seen} seen: is the test looking at the sources?");
 }

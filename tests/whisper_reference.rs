@@ -12,7 +12,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::whisper::{Config, model::Whisper};
 use earwitness::asr::whisper::log_mel::{LogMel, N_FRAMES};
-use earwitness::asr::whisper::{DecodingOptions, WhisperRecognizer, load};
+use earwitness::asr::whisper::{DecodingOptions, LoadOptions, Precision, WhisperRecognizer, load};
 
 /// The reference model, from the same tensors.
 fn reference(checkpoint: load::Checkpoint) -> Whisper {
@@ -51,7 +51,8 @@ fn largest_difference(model: &str, tokens: &[u32]) -> f32 {
     let expected: Vec<Vec<f32>> =
         reference.decoder.final_linear(&hidden).unwrap().squeeze(0).unwrap().to_vec2().unwrap();
 
-    let mut ours = WhisperRecognizer::load(&folder, model, DecodingOptions::default()).unwrap();
+    let f32 = LoadOptions { precision: Precision::F32, ..Default::default() };
+    let mut ours = WhisperRecognizer::load_with(&folder, model, DecodingOptions::default(), &f32).unwrap();
     let found = ours.logits(samples, tokens).unwrap();
     assert_eq!((found.len(), found[0].len()), (expected.len(), expected[0].len()));
     let choice = |row: &[f32]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]));

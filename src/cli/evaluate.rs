@@ -99,7 +99,14 @@ pub fn run(args: &Args) -> Result<()> {
         ProgressBar::hidden()
     };
     for row in rows {
-        let score = score(&mut engine, &normalizer, folder, row, args.vad, (&mut report.fallbacks, &mut report.full_windows));
+        let score = score(
+            &mut engine,
+            &normalizer,
+            folder,
+            row,
+            args.vad,
+            (&mut report.fallbacks, &mut report.full_windows),
+        );
         add(&mut report, score);
         bar.inc(1);
     }

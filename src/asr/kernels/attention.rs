@@ -126,7 +126,9 @@ mod tests {
                 for row in 0..rows {
                     let dot = |at: usize| -> f64 {
                         (0..HEAD)
-                            .map(|c| f64::from(q[row * 128 + head * HEAD + c] * k[at * 128 + head * HEAD + c]))
+                            .map(|c| {
+                                f64::from(q[row * 128 + head * HEAD + c] * k[at * 128 + head * HEAD + c])
+                            })
                             .sum::<f64>()
                             + f64::from(bias[at])
                     };

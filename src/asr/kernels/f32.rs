@@ -23,7 +23,15 @@ pub(super) struct Columns<'a> {
 /// A tile's size for each instruction set: accumulators, a row of `b` and a broadcast fill the registers.
 pub(super) trait Tile: Target {
     /// `out += a · b` for `columns` columns, a multiple of 32; rows of `a` and of `out` are given strides apart.
-    fn multiply(a: &[f32], a_stride: usize, b: Columns<'_>, out: &mut [f32], out_stride: usize, rows: usize, columns: usize);
+    fn multiply(
+        a: &[f32],
+        a_stride: usize,
+        b: Columns<'_>,
+        out: &mut [f32],
+        out_stride: usize,
+        rows: usize,
+        columns: usize,
+    );
 }
 
 macro_rules! tile {

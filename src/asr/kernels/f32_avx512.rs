@@ -1,7 +1,8 @@
 //! AVX-512: the compiler does not keep 8 x 32 sums in registers by itself.
 
 use std::arch::x86_64::{
-    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_storeu_ps,
 };
 
 use super::{Columns, Tile};
@@ -12,7 +13,15 @@ const LANES: usize = 16;
 
 impl Tile for Avx512Vnni {
     #[inline(always)]
-    fn multiply(a: &[f32], a_stride: usize, b: Columns<'_>, out: &mut [f32], out_stride: usize, rows: usize, columns: usize) {
+    fn multiply(
+        a: &[f32],
+        a_stride: usize,
+        b: Columns<'_>,
+        out: &mut [f32],
+        out_stride: usize,
+        rows: usize,
+        columns: usize,
+    ) {
         let mut row = 0;
         while row < rows {
             let (a, out) = (&a[row * a_stride..], &mut out[row * out_stride..]);
@@ -27,7 +36,14 @@ impl Tile for Avx512Vnni {
 
 /// `R` rows in strips of 32 columns; returns `R`.
 #[inline(always)]
-fn avx512_row<const R: usize>(a: &[f32], a_stride: usize, b: Columns<'_>, out: &mut [f32], out_stride: usize, columns: usize) -> usize {
+fn avx512_row<const R: usize>(
+    a: &[f32],
+    a_stride: usize,
+    b: Columns<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+    columns: usize,
+) -> usize {
     let k = b.k;
     let a: [&[f32]; R] = std::array::from_fn(|r| &a[r * a_stride..][..k]);
     for column in (0..columns).step_by(2 * LANES) {

@@ -237,7 +237,8 @@ mod tests {
                 let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / 384.0;
                 let variance = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / 384.0;
                 for i in 0..384 {
-                    let exact = (f64::from(x[i]) - mean) / (variance + 1e-5).sqrt() * f64::from(w[i]) + f64::from(b[i]);
+                    let exact = (f64::from(x[i]) - mean) / (variance + 1e-5).sqrt() * f64::from(w[i])
+                        + f64::from(b[i]);
                     assert!((f64::from(out[i]) - exact).abs() < 1e-5, "{isa}");
                 }
             }

@@ -91,7 +91,8 @@ impl Pool {
         // reads `job`; the pointer is not used after `close`, which waits for those inside.
         #[allow(unsafe_code, reason = "a scoped closure is lent to threads that outlive it, and taken back")]
         unsafe {
-            *shared.job.get() = Some((std::mem::transmute::<*const Job<'_>, *const Job<'static>>(job), items));
+            *shared.job.get() =
+                Some((std::mem::transmute::<*const Job<'_>, *const Job<'static>>(job), items));
         }
         shared.next_item.store(0, SeqCst);
         shared.gate.fetch_add(1, SeqCst);
@@ -315,7 +316,11 @@ mod tests {
     fn a_job_within_a_job_and_a_second_caller_work_alone() {
         let pool = Pool::new(2);
         let done = AtomicUsize::new(0);
-        pool.run(4, &|_, _| pool.run(4, &|_, _| { done.fetch_add(1, SeqCst); }));
+        pool.run(4, &|_, _| {
+            pool.run(4, &|_, _| {
+                done.fetch_add(1, SeqCst);
+            });
+        });
         assert_eq!(done.load(SeqCst), 16);
     }
 
@@ -325,7 +330,9 @@ mod tests {
         let caught = catch_unwind(AssertUnwindSafe(|| pool.run(8, &|item, _| assert_ne!(item, 5))));
         assert!(caught.is_err());
         let done = AtomicUsize::new(0);
-        pool.run(8, &|_, _| { done.fetch_add(1, SeqCst); });
+        pool.run(8, &|_, _| {
+            done.fetch_add(1, SeqCst);
+        });
         assert_eq!(done.load(SeqCst), 8);
     }
 }

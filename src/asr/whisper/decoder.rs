@@ -166,7 +166,13 @@ impl Engine<'_> {
             // Self-attention: each token hears those before it and itself.
             block.attention.norm.forward(isa, &work.x, &mut work.normed);
             work.projected.resize(rows * 3 * d, 0.0);
-            block.attention.qkv.forward_wide(compute, &work.normed, &mut work.wide, &mut work.projected, Epilogue::Store);
+            block.attention.qkv.forward_wide(
+                compute,
+                &work.normed,
+                &mut work.wide,
+                &mut work.projected,
+                Epilogue::Store,
+            );
             let cache = &mut text[layer];
             for (row, qkv) in work.projected.chunks_exact(3 * d).enumerate() {
                 let at = *fed + row;
@@ -182,21 +188,45 @@ impl Engine<'_> {
                 work.bias.resize(known, 0.0);
                 work.bias.resize(blocks.len() * KEYS, f32::NEG_INFINITY);
                 for head in 0..self.decoder.dims.n_heads {
-                    let queries = Queries { values: &work.projected[row * 3 * d + head * HEAD..], stride: d, rows: 1 };
+                    let queries =
+                        Queries { values: &work.projected[row * 3 * d + head * HEAD..], stride: d, rows: 1 };
                     let out = &mut work.heads[row * d + head * HEAD..];
                     attend(isa, queries, head, blocks, &work.bias, &mut work.weights, &mut [0.0], out, HEAD);
                 }
             }
-            block.attention.out.forward_wide(compute, &work.heads, &mut work.wide, &mut work.x, Epilogue::Add);
+            block.attention.out.forward_wide(
+                compute,
+                &work.heads,
+                &mut work.wide,
+                &mut work.x,
+                Epilogue::Add,
+            );
 
             block.cross.norm.forward(isa, &work.x, &mut work.normed);
             work.projected.resize(rows * d, 0.0);
-            block.cross.q.forward_wide(compute, &work.normed, &mut work.wide, &mut work.projected, Epilogue::Store);
+            block.cross.q.forward_wide(
+                compute,
+                &work.normed,
+                &mut work.wide,
+                &mut work.projected,
+                Epilogue::Store,
+            );
             for row in 0..rows {
                 for head in 0..self.decoder.dims.n_heads {
-                    let queries = Queries { values: &work.projected[row * d + head * HEAD..], stride: d, rows: 1 };
+                    let queries =
+                        Queries { values: &work.projected[row * d + head * HEAD..], stride: d, rows: 1 };
                     let out = &mut work.heads[row * d + head * HEAD..];
-                    attend(isa, queries, head, &audio[layer], audio_bias, &mut work.weights, &mut [0.0], out, HEAD);
+                    attend(
+                        isa,
+                        queries,
+                        head,
+                        &audio[layer],
+                        audio_bias,
+                        &mut work.weights,
+                        &mut [0.0],
+                        out,
+                        HEAD,
+                    );
                     if let Some(probe) = &mut probe {
                         probe(layer, head, row, &work.weights);
                     }
@@ -206,8 +236,20 @@ impl Engine<'_> {
 
             block.feed_forward.norm.forward(isa, &work.x, &mut work.normed);
             work.projected.resize(rows * 4 * d, 0.0);
-            block.feed_forward.up.forward_wide(compute, &work.normed, &mut work.wide, &mut work.projected, Epilogue::Gelu);
-            block.feed_forward.down.forward_wide(compute, &work.projected, &mut work.wide, &mut work.x, Epilogue::Add);
+            block.feed_forward.up.forward_wide(
+                compute,
+                &work.normed,
+                &mut work.wide,
+                &mut work.projected,
+                Epilogue::Gelu,
+            );
+            block.feed_forward.down.forward_wide(
+                compute,
+                &work.projected,
+                &mut work.wide,
+                &mut work.x,
+                Epilogue::Add,
+            );
         }
         *fed += rows;
         self.decoder.norm.forward(isa, &work.x, &mut work.normed);

@@ -98,7 +98,8 @@ impl DecodingContext<'_> {
             state.rewind();
             let mut hypothesis = self.attempt(state, &prompt, start, temperature, observer)?;
             hypothesis.fallbacks = attempt as u32;
-            hypothesis.doubted = attempt == 0 && shortened.is_some_and(|seconds| self.doubts(&hypothesis, seconds));
+            hypothesis.doubted =
+                attempt == 0 && shortened.is_some_and(|seconds| self.doubts(&hypothesis, seconds));
             if hypothesis.doubted || !self.fails(&hypothesis) {
                 return Ok(hypothesis);
             }

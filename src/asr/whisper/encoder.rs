@@ -142,7 +142,10 @@ impl Encoder {
                 let live_frames = 2 * (positions.live.saturating_sub(rows.first)).min(QUERIES) + 1;
                 let at = first + i as isize + tap as isize - 1;
                 let heard = consecutive || i < live_frames;
-                if heard && let Some(frame) = usize::try_from(at).ok().and_then(|at| mel.get(at * n_mels..(at + 1) * n_mels)) {
+                if heard
+                    && let Some(frame) =
+                        usize::try_from(at).ok().and_then(|at| mel.get(at * n_mels..(at + 1) * n_mels))
+                {
                     slot.copy_from_slice(frame);
                 }
             }
@@ -202,7 +205,13 @@ impl Encoder {
         scratch.normed.resize(QUERIES * d, 0.0);
         block.feed_forward.norm.forward(isa, &rows.x, &mut scratch.normed);
         scratch.wide.resize(QUERIES * 4 * d, 0.0);
-        block.feed_forward.up.forward(isa, &scratch.normed, &mut scratch.input, &mut scratch.wide, Epilogue::Gelu);
+        block.feed_forward.up.forward(
+            isa,
+            &scratch.normed,
+            &mut scratch.input,
+            &mut scratch.wide,
+            Epilogue::Gelu,
+        );
         block.feed_forward.down.forward(isa, &scratch.wide, &mut scratch.input, &mut rows.x, Epilogue::Add);
     }
 }

@@ -68,7 +68,9 @@ impl Linear {
             Weights::Int8 { panels, scales, offsets } => {
                 Int8Weights { inputs: self.inputs, panels, scales, offsets, bias: &self.bias }
             }
-            Weights::F32 { .. } => Int8Weights { inputs: self.inputs, panels: &[], scales: &[], offsets: &[], bias: &[] },
+            Weights::F32 { .. } => {
+                Int8Weights { inputs: self.inputs, panels: &[], scales: &[], offsets: &[], bias: &[] }
+            }
         }
     }
 
@@ -89,6 +91,7 @@ impl Linear {
         }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "inputs, a range of outputs, and where they go")]
     fn multiply(
         &self,
         isa: Isa,
@@ -109,7 +112,14 @@ impl Linear {
     }
 
     /// All outputs of `x`'s rows, on the calling thread.
-    pub(super) fn forward(&self, isa: Isa, x: &[f32], input: &mut Input, out: &mut [f32], epilogue: Epilogue) {
+    pub(super) fn forward(
+        &self,
+        isa: Isa,
+        x: &[f32],
+        input: &mut Input,
+        out: &mut [f32],
+        epilogue: Epilogue,
+    ) {
         self.prepare(isa, x, input);
         self.multiply(isa, x, input, 0..self.outputs / PANEL, out, self.outputs, epilogue);
     }
@@ -181,7 +191,10 @@ pub(super) struct LayerNorm {
 
 impl LayerNorm {
     pub(super) fn new(image: &Image, name: &str, d: usize) -> Result<Self, LoadError> {
-        Ok(Self { weight: image.get(&format!("{name}.weight"), d)?, bias: image.get(&format!("{name}.bias"), d)? })
+        Ok(Self {
+            weight: image.get(&format!("{name}.weight"), d)?,
+            bias: image.get(&format!("{name}.bias"), d)?,
+        })
     }
 
     pub(super) fn forward(&self, isa: Isa, x: &[f32], out: &mut [f32]) {

@@ -231,7 +231,9 @@ impl WhisperRecognizer {
         let short = self.options.context == Context::Tail;
         let mut hypothesis = self.context().decode(&mut state, token, short.then_some(seconds), observer)?;
         if hypothesis.doubted {
-            tracing::debug!("the text of a shortened window is doubted: it is decoded again from the full one");
+            tracing::debug!(
+                "the text of a shortened window is doubted: it is decoded again from the full one"
+            );
             observer.enter(Stage::Encode);
             state = self.encode(Context::Full);
             observer.enter(Stage::Decode);

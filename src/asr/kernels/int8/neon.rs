@@ -3,10 +3,10 @@
 //! The compiler has no stable intrinsics for the first two, hence a line of assembly each.
 
 use std::arch::aarch64::{
-    int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vcombine_s8, vdup_n_s32, vdupq_n_s32, vget_low_s8, vget_low_s64,
-    vgetq_lane_s32, vld1_s8, vld1q_s8, vmull_high_s8, vmull_s8, vpaddq_s32, vpadalq_s16, vreinterpret_s8_s32,
-    vreinterpretq_s8_s32, vreinterpretq_s32_s8, vst1q_s32, vuzp1q_s64, vuzp2q_s64, vreinterpretq_s64_s32, vreinterpretq_s32_s64,
-    vzip1q_s32, vzip2q_s32,
+    int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vcombine_s8, vdup_n_s32, vdupq_n_s32, vget_low_s8,
+    vget_low_s64, vgetq_lane_s32, vld1_s8, vld1q_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s32,
+    vreinterpret_s8_s32, vreinterpretq_s8_s32, vreinterpretq_s32_s8, vreinterpretq_s32_s64,
+    vreinterpretq_s64_s32, vst1q_s32, vuzp1q_s64, vuzp2q_s64, vzip1q_s32, vzip2q_s32,
 };
 use std::arch::asm;
 
@@ -147,7 +147,8 @@ impl Int8Dot for NeonI8mm {
                         [vreinterpretq_s8_s32(vzip1q_s32(a, b)), vreinterpretq_s8_s32(vzip2q_s32(a, b))]
                     });
                     for r in 0..R / 2 {
-                        let eight = |row: &[[i8; GROUP]]| vld1_s8(row[2 * i..2 * i + 2].as_flattened().as_ptr());
+                        let eight =
+                            |row: &[[i8; GROUP]]| vld1_s8(row[2 * i..2 * i + 2].as_flattened().as_ptr());
                         let x = vcombine_s8(eight(rows[2 * r]), eight(rows[2 * r + 1]));
                         for v in 0..V {
                             for p in 0..2 {
@@ -180,7 +181,10 @@ impl Int8Dot for Baseline {
 
     /// Products in 16 bits, added in pairs to 32; an output's two halves are joined at the end.
     #[inline(always)]
-    #[allow(unsafe_code, reason = "intrinsics of NEON, which every aarch64 processor has; loads of whole arrays")]
+    #[allow(
+        unsafe_code,
+        reason = "intrinsics of NEON, which every aarch64 processor has; loads of whole arrays"
+    )]
     unsafe fn tile<const R: usize>(
         rows: [&[[i8; GROUP]]; R],
         panel: &[PanelGroup],

@@ -52,7 +52,10 @@ fn check(rows: usize, inputs: usize, outputs: usize, seed: u64) {
             for (o, (found, expected)) in out.iter().zip(expected).enumerate() {
                 // The integer sums are equal; a fused last step may round differently.
                 let tolerance = 1e-6 * expected.abs().max(1.0);
-                assert!((found - expected).abs() <= tolerance, "{isa} row {r} output {o}: {found} for {expected}");
+                assert!(
+                    (found - expected).abs() <= tolerance,
+                    "{isa} row {r} output {o}: {found} for {expected}"
+                );
             }
         }
         // And the quantized product is near the product itself.
@@ -63,7 +66,9 @@ fn check(rows: usize, inputs: usize, outputs: usize, seed: u64) {
 
 #[test]
 fn layers_of_whispers_shapes_equal_the_definition() {
-    for (rows, inputs, outputs) in [(1, 384, 384), (32, 384, 192), (7, 1536, 64), (2, 240, 100), (5, 4, 65), (3, 12, 1)] {
+    for (rows, inputs, outputs) in
+        [(1, 384, 384), (32, 384, 192), (7, 1536, 64), (2, 240, 100), (5, 4, 65), (3, 12, 1)]
+    {
         check(rows, inputs, outputs, 3);
     }
 }

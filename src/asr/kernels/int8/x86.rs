@@ -1,10 +1,11 @@
 //! x86-64 below AVX-512: AVX-VNNI, AVX2, and the SSE2 that every such processor has.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_madd_epi16, _mm_set1_epi64x, _mm_setzero_si128,
-    _mm_shuffle_ps, _mm_castps_si128, _mm_castsi128_ps, _mm_srai_epi16, _mm_storeu_si128, _mm_unpackhi_epi8, _mm_unpacklo_epi8,
-    _mm256_abs_epi8, _mm256_add_epi32, _mm256_dpbusd_avx_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_storeu_si256,
+    __m128i, __m256i, _mm_add_epi32, _mm_castps_si128, _mm_castsi128_ps, _mm_loadu_si128, _mm_madd_epi16,
+    _mm_set1_epi64x, _mm_setzero_si128, _mm_shuffle_ps, _mm_srai_epi16, _mm_storeu_si128, _mm_unpackhi_epi8,
+    _mm_unpacklo_epi8, _mm256_abs_epi8, _mm256_add_epi32, _mm256_dpbusd_avx_epi32, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256,
+    _mm256_sign_epi8, _mm256_storeu_si256,
 };
 
 use super::{GROUP, Int8Dot, PANEL, PanelGroup};
@@ -118,7 +119,10 @@ impl Int8Dot for Baseline {
 
     /// Weights are widened to 16 bits; products of an output come out as two halves, joined at the end.
     #[inline(always)]
-    #[allow(unsafe_code, reason = "intrinsics of SSE2, which every x86-64 processor has; loads of whole arrays")]
+    #[allow(
+        unsafe_code,
+        reason = "intrinsics of SSE2, which every x86-64 processor has; loads of whole arrays"
+    )]
     unsafe fn tile<const R: usize>(
         rows: [&[[i8; GROUP]]; R],
         panel: &[PanelGroup],

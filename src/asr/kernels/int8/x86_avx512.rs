@@ -1,7 +1,8 @@
 //! AVX-512 with VNNI: `vpdpbusd` on 16 outputs at once.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
+    __m512i, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_si512,
+    _mm512_storeu_si512,
 };
 
 use super::{GROUP, Int8Dot, PANEL, PanelGroup};

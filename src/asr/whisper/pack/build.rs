@@ -11,10 +11,14 @@ use crate::asr::whisper::filter::non_speech_tokens;
 use crate::asr::whisper::load::{Checkpoint, LoadError};
 
 /// The bytes of a pack of `checkpoint`.
-pub(in crate::asr::whisper) fn build(checkpoint: Checkpoint, precision: Precision) -> Result<Vec<u8>, LoadError> {
+pub(in crate::asr::whisper) fn build(
+    checkpoint: Checkpoint,
+    precision: Precision,
+) -> Result<Vec<u8>, LoadError> {
     let dims = checkpoint.dims;
     let d = dims.d_model;
-    let mut p = Packer { tensors: checkpoint.tensors, precision, bytes: MAGIC.to_vec(), places: BTreeMap::new() };
+    let mut p =
+        Packer { tensors: checkpoint.tensors, precision, bytes: MAGIC.to_vec(), places: BTreeMap::new() };
     p.bytes.extend(VERSION.to_le_bytes());
     p.bytes.extend([0; 4]);
 
@@ -46,7 +50,8 @@ pub(in crate::asr::whisper) fn build(checkpoint: Checkpoint, precision: Precisio
 
     let tokens = checkpoint.vocabulary.text_tokens();
     let token_lengths = tokens.iter().map(|t| u16::try_from(t.len()).unwrap_or(u16::MAX)).collect();
-    let text: Vec<u8> = tokens.iter().flat_map(|t| &t[..t.len().min(usize::from(u16::MAX))]).copied().collect();
+    let text: Vec<u8> =
+        tokens.iter().flat_map(|t| &t[..t.len().min(usize::from(u16::MAX))]).copied().collect();
     p.put("vocabulary", &text);
     let index = Index {
         dims,

@@ -61,11 +61,6 @@ impl Image {
         Ok(Span { map: Arc::clone(&self.map), offset: place.offset, len: place.len, kind: PhantomData })
     }
 
-    /// Whether there is a tensor `name`.
-    pub(in crate::asr::whisper) fn has(&self, name: &str) -> bool {
-        self.index.tensors.contains_key(name)
-    }
-
     /// The bytes of each text token.
     pub(in crate::asr::whisper) fn tokens(&self) -> Result<Vec<Vec<u8>>, LoadError> {
         let total = self.index.token_lengths.iter().map(|n| usize::from(*n)).sum();
