@@ -65,7 +65,7 @@ pub(in crate::asr::whisper) fn build(
     Ok(finish(p.bytes, &index))
 }
 
-fn finish(mut bytes: Vec<u8>, index: &Index) -> Vec<u8> {
+pub(super) fn finish(mut bytes: Vec<u8>, index: &Index) -> Vec<u8> {
     let offset = bytes.len() as u64;
     let json = serde_json::to_vec(index).unwrap_or_default(); // maps of strings and numbers do not fail
     let mut crc = flate2::Crc::new();

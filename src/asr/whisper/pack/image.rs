@@ -120,3 +120,69 @@ impl<T: bytemuck::AnyBitPattern> Deref for Span<T> {
         bytemuck::cast_slice(&self.map[self.offset..self.offset + self.len])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Place, Precision, build};
+    use super::*;
+    use crate::asr::whisper::dims::ModelDims;
+
+    fn pack() -> Vec<u8> {
+        let dims = ModelDims {
+            n_mels: 80,
+            n_audio_ctx: 1500,
+            d_model: 384,
+            n_heads: 6,
+            n_audio_layers: 4,
+            n_text_layers: 4,
+            n_text_ctx: 448,
+            n_vocab: 51_864,
+        };
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.resize(ALIGN, 0);
+        bytes.extend([1.0f32, -2.5].iter().flat_map(|x| x.to_le_bytes()));
+        bytes.extend(b"abc");
+        let places = [("x", ALIGN, 8), ("vocabulary", ALIGN, 3)];
+        let index = Index {
+            dims,
+            precision: Precision::Int8,
+            stored_as: "f16".to_owned(),
+            alignment_heads: None,
+            non_speech: vec![1],
+            token_lengths: vec![1, 2],
+            tensors: places
+                .map(|(name, offset, len)| (name.to_owned(), Place { offset, len }))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+        };
+        build::finish(bytes, &index)
+    }
+
+    #[test]
+    fn a_pack_gives_back_what_it_holds_and_refuses_other_lengths() {
+        let image = Image::from_bytes(&pack()).unwrap();
+        assert_eq!(&image.get::<f32>("x", 2).unwrap()[..], [1.0, -2.5]);
+        assert!(image.get::<f32>("x", 3).is_err());
+        assert!(image.get::<f32>("y", 2).is_err());
+        assert_eq!(image.tokens().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_pack_cut_short_or_changed_at_either_end_is_refused() {
+        let whole = pack();
+        assert!(parse(&whole).is_ok());
+        for len in 0..whole.len() {
+            assert!(parse(&whole[..len]).is_err(), "cut to {len} bytes");
+        }
+        // Tensors are not summed (a start would read them all); header, index and footer are.
+        let data = ALIGN..ALIGN + 11;
+        for at in (0..12).chain(data.end..whole.len()) {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x10;
+            assert!(parse(&changed).is_err(), "changed at {at}");
+        }
+    }
+}
