@@ -149,7 +149,7 @@ impl WhisperRecognizer {
     #[doc(hidden)]
     pub fn logits(&mut self, samples: &[f32], tokens: &[u32]) -> Result<Vec<Vec<f32>>, RecognizerError> {
         self.log_mel.frames(samples, &mut self.mel);
-        let mut state = self.encode(Context::Full);
+        let (mut state, _) = self.encode(Context::Full);
         let engine = self.engine_ref();
         engine.step(&mut state, tokens);
         let mut logits = Vec::new();
@@ -160,12 +160,13 @@ impl WhisperRecognizer {
         Ok((0..tokens.len()).map(&mut row).collect())
     }
 
-    /// The spectrogram at hand to a decoder's state.
-    fn encode(&self, context: Context) -> DecoderState {
+    /// The spectrogram at hand to a decoder's state, and whether the window was shortened.
+    fn encode(&self, context: Context) -> (DecoderState, bool) {
         let speech = (self.mel.len() / self.dims.n_mels).div_ceil(2);
         let positions = Positions::choose(context, speech, self.dims.n_audio_ctx);
         let audio = self.encoder.forward(&self.compute, &self.decoder, &self.mel, &positions);
-        DecoderState::new(audio, positions.bias)
+        let shortened = positions.live < self.dims.n_audio_ctx;
+        (DecoderState::new(audio, positions.bias), shortened)
     }
 
     fn engine_ref(&self) -> Engine<'_> {
@@ -221,21 +222,21 @@ impl WhisperRecognizer {
         observer.enter(Stage::LogMel);
         self.log_mel.frames(samples, &mut self.mel);
         observer.enter(Stage::Encode);
-        let mut state = self.encode(self.options.context);
+        let (mut state, shortened) = self.encode(self.options.context);
         observer.enter(Stage::Decode);
         let token = match *language {
             Some(token) => token,
             None => *language.insert(self.language(&mut state)?),
         };
         let seconds = seconds_of(samples.len());
-        let short = self.options.context == Context::Tail;
-        let mut hypothesis = self.context().decode(&mut state, token, short.then_some(seconds), observer)?;
+        let mut hypothesis =
+            self.context().decode(&mut state, token, shortened.then_some(seconds), observer)?;
         if hypothesis.doubted {
             tracing::debug!(
                 "the text of a shortened window is doubted: it is decoded again from the full one"
             );
             observer.enter(Stage::Encode);
-            state = self.encode(Context::Full);
+            (state, _) = self.encode(Context::Full);
             observer.enter(Stage::Decode);
             hypothesis = self.context().decode(&mut state, token, None, observer)?;
             transcript.full_windows += 1;
