@@ -130,11 +130,14 @@ pub struct PipelineConfig {
     pub max_queued_ms: u64,
     /// How often an unfinished utterance is transcribed with `--partials`, ms.
     pub partial_interval_ms: u64,
+    /// Silence after which a live utterance is recognized while the endpointer still waits, ms; 0 never. See
+    /// [`PipelineOptions::speculate_after`].
+    pub speculate_after_ms: u64,
 }
 
 impl Default for PipelineConfig {
     fn default() -> Self {
-        Self { threads: 0, max_queued_ms: 600_000, partial_interval_ms: 800 }
+        Self { threads: 0, max_queued_ms: 600_000, partial_interval_ms: 800, speculate_after_ms: 200 }
     }
 }
 
@@ -201,6 +204,9 @@ impl Profile {
         if !(100..=60_000).contains(&self.pipeline.partial_interval_ms) {
             return Err("pipeline.partial_interval_ms must be from 100 to 60000".to_owned());
         }
+        if self.pipeline.speculate_after_ms > 10_000 {
+            return Err("pipeline.speculate_after_ms must be at most 10000, or 0 for never".to_owned());
+        }
         Ok(())
     }
 
@@ -252,6 +258,8 @@ impl Profile {
                 60.0
             }),
             partial_interval: partials.then(|| Duration::from_millis(self.pipeline.partial_interval_ms)),
+            speculate_after: Some(Duration::from_millis(self.pipeline.speculate_after_ms))
+                .filter(|d| !d.is_zero()),
         }
     }
 

@@ -2,15 +2,18 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use earwitness::asr::{
     EngineId, Outcome, RecognitionObserver, Recognizer, RecognizerError, Segment, Transcript,
 };
 use earwitness::audio::{AudioError, AudioSource, NativeFormat, Read, SampleRate, samples_in_ms};
 use earwitness::endpoint::{EndpointRules, Endpointer};
-use earwitness::pipeline::{Event, Pipeline, PipelineError, PipelineOptions, RunSummary, StopSignal};
+use earwitness::pipeline::{
+    Event, Pipeline, PipelineError, PipelineOptions, RunSummary, StopSignal, UtteranceResult,
+};
 use earwitness::utterance::Utterance;
 use earwitness::vad::{SpeechProbability, VoiceActivityDetector};
 
@@ -36,6 +39,8 @@ struct FakeRecognizer {
     delay: Duration,
     fail_on: Vec<u64>,
     heard: Arc<Mutex<Vec<u64>>>,
+    /// Recognitions that were begun.
+    begun: Arc<AtomicUsize>,
 }
 
 impl FakeRecognizer {
@@ -45,6 +50,7 @@ impl FakeRecognizer {
             delay: Duration::from_millis(delay_ms),
             fail_on: vec![],
             heard: Arc::default(),
+            begun: Arc::default(),
         }
     }
 }
@@ -59,6 +65,7 @@ impl Recognizer for FakeRecognizer {
         utterance: &Utterance,
         observer: &mut dyn RecognitionObserver,
     ) -> Result<Transcript, RecognizerError> {
+        self.begun.fetch_add(1, Ordering::Relaxed);
         std::thread::sleep(self.delay);
         if observer.cancelled() {
             return Err(RecognizerError::Cancelled);
@@ -100,6 +107,8 @@ enum Step {
     Speech(u32),
     Silence(u32),
     Gap(u64),
+    /// No sample until so many recognitions were begun.
+    Await(Arc<AtomicUsize>, usize),
 }
 
 impl AudioSource for Script {
@@ -115,6 +124,13 @@ impl AudioSource for Script {
             Step::Speech(ms) => block.resize(samples_in_ms(ms), 0.5),
             Step::Silence(ms) => block.resize(samples_in_ms(ms), 0.0),
             Step::Gap(n) => return Ok(Read::Gap(n)),
+            Step::Await(begun, n) => {
+                let deadline = Instant::now() + Duration::from_secs(20);
+                while begun.load(Ordering::Relaxed) < n {
+                    assert!(Instant::now() < deadline, "recognition {n} was never begun");
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
         }
         Ok(Read::Samples)
     }
@@ -179,7 +195,7 @@ fn a_recording_waits_for_a_slow_recognizer_and_loses_nothing() {
 
 #[test]
 fn what_a_slow_recognizer_cannot_keep_up_with_live_is_reported() {
-    let options = PipelineOptions { live: true, max_queued_s: 1.0, partial_interval: None };
+    let options = PipelineOptions { live: true, max_queued_s: 1.0, ..Default::default() };
     let (events, summary) = run(talk(8), false, &mut FakeRecognizer::new(200), options);
     let dropped = events.iter().filter(|e| matches!(e, Event::Dropped { .. })).count() as u64;
     let summary = summary.unwrap();
@@ -305,4 +321,67 @@ fn one_endpointer_serves_stream_after_stream() {
             .unwrap();
         assert_eq!(starts, [(0, 0.0)]);
     }
+}
+
+fn live() -> PipelineOptions {
+    PipelineOptions { live: true, ..Default::default() }
+}
+
+fn results(events: &[Event]) -> Vec<&UtteranceResult> {
+    events.iter().filter_map(|e| if let Event::Final(r) = e { Some(&**r) } else { None }).collect()
+}
+
+#[test]
+fn a_pause_is_used_to_recognize_and_the_answer_is_there_at_its_end() {
+    let mut recognizer = FakeRecognizer::new(1);
+    let begun = recognizer.begun.clone();
+    let blocks =
+        vec![Step::Speech(1_000), Step::Silence(256), Step::Await(begun.clone(), 1), Step::Silence(1_000)];
+    let (events, summary) = run(blocks, false, &mut recognizer, live());
+    let results = results(&events);
+    assert_eq!(results.len(), 1);
+    assert!(results[0].speculative);
+    assert!((results[0].segments[0].end - results[0].end).abs() < 1e-9, "the whole utterance was heard");
+    assert!(results[0].latency_ms.unwrap() >= results[0].after_endpoint_ms.unwrap() + 500.0 - 1e-6);
+    assert_eq!(begun.load(Ordering::Relaxed), 1, "it is recognized once");
+    let summary = summary.unwrap();
+    assert_eq!((summary.speculations, summary.speculations_used), (1, 1));
+}
+
+#[test]
+fn speech_after_a_pause_discards_what_was_recognized_in_it() {
+    for delay_ms in [0, 40] {
+        let mut recognizer = FakeRecognizer::new(delay_ms);
+        let begun = recognizer.begun.clone();
+        let mut blocks = vec![Step::Speech(1_000), Step::Silence(256), Step::Await(begun.clone(), 1)];
+        blocks.extend([Step::Speech(1_000), Step::Silence(256), Step::Await(begun, 2), Step::Silence(1_000)]);
+        let (events, summary) = run(blocks, false, &mut recognizer, live());
+        let results = results(&events);
+        assert_eq!(results.len(), 1);
+        assert!((results[0].segments[0].end - results[0].end).abs() < 1e-9, "both halves were heard");
+        assert!(results[0].end > 2.2);
+        let summary = summary.unwrap();
+        assert_eq!((summary.speculations, summary.speculations_used), (2, 1));
+    }
+}
+
+#[test]
+fn without_speculation_an_utterance_is_recognized_when_it_has_ended() {
+    let mut recognizer = FakeRecognizer::new(1);
+    let options = PipelineOptions { speculate_after: None, ..live() };
+    let (events, summary) = run(talk(2), false, &mut recognizer, options);
+    assert!(results(&events).iter().all(|r| !r.speculative));
+    assert_eq!(summary.unwrap().speculations, 0);
+    assert_eq!(recognizer.begun.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_speculation_that_fails_is_tried_again_and_its_failure_reported_once() {
+    let mut recognizer = FakeRecognizer { fail_on: vec![0], ..FakeRecognizer::new(1) };
+    let begun = recognizer.begun.clone();
+    let blocks =
+        vec![Step::Speech(1_000), Step::Silence(256), Step::Await(begun.clone(), 1), Step::Silence(1_000)];
+    let (events, summary) = run(blocks, false, &mut recognizer, live());
+    assert_eq!(events.iter().filter(|e| matches!(e, Event::Failed { .. })).count(), 1);
+    assert_eq!((summary.unwrap().failed, begun.load(Ordering::Relaxed)), (1, 2));
 }

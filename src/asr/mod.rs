@@ -63,7 +63,7 @@ pub trait RecognitionObserver {
     /// The recognizer begins `stage`; the stage before it is over. A stage may be entered again.
     fn enter(&mut self, _stage: Stage) {}
 
-    /// Asked between tokens: `true` makes the recognizer return [`RecognizerError::Cancelled`].
+    /// Asked between layers and tokens: `true` makes the recognizer return [`RecognizerError::Cancelled`].
     fn cancelled(&self) -> bool {
         false
     }
@@ -94,7 +94,8 @@ pub trait Recognizer: Send {
     /// What answers.
     fn engine(&self) -> &EngineId;
 
-    /// The transcript of `utterance`; segment times count from its first sample.
+    /// The transcript of `utterance`; segment times count from its first sample. It depends on the samples
+    /// alone, so that an answer to the same samples may stand for it.
     ///
     /// # Errors
     /// [`RecognizerError::Cancelled`] if `observer` asked for it, [`RecognizerError::Engine`] if the engine failed.

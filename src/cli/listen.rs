@@ -24,8 +24,9 @@ Examples:
   earwitness listen --input meeting.flac --latency
 
 Events in jsonl (one object a line, its kind in `event`; times in seconds since listening began):
-speech_started {at}, partial {utterance, text}, speech_ended {utterance, start, end, end_reason},
-final {utterance, start, end, speech_end, text, outcome, segments, latency_ms, timings, ...},
+speech_started {at}, partial {utterance, text, committed}, speech_ended {utterance, start, end, end_reason},
+final {utterance, start, end, speech_end, text, outcome, segments, latency_ms, after_endpoint_ms,
+speculative, timings, ...},
 failed, dropped {utterance, start, end}, gap {at, lost_samples}, level {at, warning}, and last summary {...}.")]
 pub struct Args {
     /// Replay a recording in real time instead of listening to a microphone.
@@ -40,9 +41,12 @@ pub struct Args {
     /// Show what an unfinished utterance sounds like so far.
     #[arg(long)]
     partials: bool,
-    /// Show each utterance's time and the wait from the end of speech to its text.
+    /// Show each utterance's time and the wait from the end of speech to its text, and at the end how long it was.
     #[arg(long)]
     latency: bool,
+    /// Begin to recognize only when an utterance has ended for sure: less work, later text.
+    #[arg(long)]
+    no_speculation: bool,
     /// `text`, or `jsonl` for every event.
     #[arg(short = 'f', long, value_parser = ["text", "jsonl"], default_value = "text")]
     format: String,
@@ -65,6 +69,9 @@ pub fn run(args: &Args) -> Result<()> {
         None => Source::microphone(args, &profile)?,
     };
     let mut engine = args.engine.load()?;
+    if args.no_speculation {
+        engine.profile.pipeline.speculate_after_ms = 0;
+    }
     let stop = stop_on_interrupt()?;
     let (source, from) = source.open(args)?;
     exit::eprint_line(&format!("Listening to {from}. Ctrl-C ends."));
@@ -155,8 +162,13 @@ pub fn listen(
     stop: &StopSignal,
 ) -> Result<RunSummary> {
     let options = engine.profile.pipeline_options(true, style.partials);
-    let mut printer =
-        Printer { style, on_line: false, terminal: std::io::stderr().is_terminal(), failed: None };
+    let mut printer = Printer {
+        style,
+        on_line: false,
+        terminal: std::io::stderr().is_terminal(),
+        failed: None,
+        waits: Waits::default(),
+    };
     let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
         source,
         stop,
@@ -177,6 +189,9 @@ pub fn listen(
         line["event"] = "summary".into();
         print_line(&line.to_string())?;
     }
+    if style.latency {
+        printer.waits.report(&summary);
+    }
     report_losses(&summary);
     Ok(summary)
 }
@@ -187,15 +202,57 @@ struct Printer<'a> {
     on_line: bool,
     terminal: bool,
     failed: Option<std::io::Error>,
+    waits: Waits,
+}
+
+/// How long texts were waited for, ms.
+#[derive(Default)]
+struct Waits {
+    after_speech: Vec<f64>,
+    after_endpoint: Vec<f64>,
+}
+
+impl Waits {
+    fn add(&mut self, result: &UtteranceResult) {
+        self.after_speech.extend(result.latency_ms);
+        self.after_endpoint.extend(result.after_endpoint_ms);
+    }
+
+    fn report(&mut self, summary: &RunSummary) {
+        if self.after_speech.is_empty() {
+            return;
+        }
+        let n = self.after_speech.len();
+        let [speech, endpoint] = [&mut self.after_speech, &mut self.after_endpoint].map(|waits| {
+            waits.sort_by(f64::total_cmp);
+            [0.5, 0.95].map(|share| percentile(waits, share))
+        });
+        exit::eprint_line(&format!(
+            "{n} utterances, median (95th percentile): text {:.0} ms ({:.0}) after the end of speech, {:.1} ms ({:.1}) \
+             after the pause was long enough. {} of {} early recognitions were the answer.",
+            speech[0], speech[1], endpoint[0], endpoint[1], summary.speculations_used, summary.speculations,
+        ));
+    }
+}
+
+/// The nearest-rank percentile of sorted, non-empty values.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    sorted[rank.clamp(1, sorted.len()) - 1]
 }
 
 impl Printer<'_> {
     fn print(&mut self, event: &Event) -> std::io::Result<()> {
+        if let Event::Final(result) = event {
+            self.waits.add(result);
+        }
         if self.style.json {
             return print_line(&serde_json::to_string(event)?);
         }
         match event {
-            Event::Partial { text, .. } if self.style.partials => self.show_partial(text),
+            Event::Partial { text, committed, .. } if self.style.partials => {
+                self.show_partial(committed, &text[committed.len()..]);
+            }
             Event::Final(result) => {
                 self.clear_partial();
                 if !result.text.is_empty() {
@@ -228,13 +285,16 @@ impl Printer<'_> {
         )
     }
 
-    /// Partials are for people: on stderr, each in place of the one before.
-    fn show_partial(&mut self, text: &str) {
+    /// Partials are for people: on stderr, each in place of the one before. What may change is dim.
+    fn show_partial(&mut self, committed: &str, open: &str) {
         let mut err = std::io::stderr();
+        let hidden = (committed.chars().count() + open.chars().count()).saturating_sub(LINE_WIDTH);
+        let (shown, rest) = (from_char(committed, hidden), committed.chars().count());
+        let open_shown = from_char(open, hidden.saturating_sub(rest));
         // A partial that cannot be shown is not worth an error.
         let _ = match self.terminal {
-            true => write!(err, "\r\x1b[K\x1b[2m{}\x1b[0m", tail(text)).and_then(|()| err.flush()),
-            false => writeln!(err, "... {text}"),
+            true => write!(err, "\r\x1b[K{shown}\x1b[2m{open_shown}\x1b[0m").and_then(|()| err.flush()),
+            false => writeln!(err, "... {committed}{open}"),
         };
         self.on_line = self.terminal;
     }
@@ -248,11 +308,12 @@ impl Printer<'_> {
     }
 }
 
-/// The end of a text, so that a partial stays on one line.
-fn tail(text: &str) -> String {
-    const WIDTH: usize = 76;
-    let n = text.chars().count();
-    text.chars().skip(n.saturating_sub(WIDTH)).collect()
+/// Characters of a partial that are shown, so that it stays on one line.
+const LINE_WIDTH: usize = 76;
+
+/// `text` without its first `n` characters.
+fn from_char(text: &str, n: usize) -> &str {
+    text.char_indices().nth(n).map_or("", |(at, _)| &text[at..])
 }
 
 fn print_line(line: &str) -> std::io::Result<()> {

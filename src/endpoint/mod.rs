@@ -187,6 +187,17 @@ impl Endpointer {
         })
     }
 
+    /// The utterance that will end by [`EndReason::Silence`] if nobody speaks until then; `None` until its
+    /// post-pad was heard. `decided` is where it would be. Copies its samples.
+    pub fn foreseen(&self) -> Option<Utterance> {
+        let speech = self.speech.as_ref().filter(|speech| speech.announced)?;
+        let end = speech.end + samples_in_ms(self.rules.post_pad_ms);
+        (end <= self.history.end()).then(|| Utterance {
+            decided: speech.end + samples_in_ms(self.rules.min_trailing_silence_ms),
+            ..self.utterance(speech, end, speech.end, EndReason::Silence)
+        })
+    }
+
     /// Samples heard so far, a partial frame included.
     pub fn position(&self) -> SamplePosition {
         self.history.end() + self.frame.len()
@@ -349,8 +360,21 @@ impl Endpointer {
         end_reason: EndReason,
         emit: &mut dyn FnMut(EndpointEvent),
     ) {
+        let utterance = self.utterance(speech, end, speech_end, end_reason);
+        self.index += 1;
+        self.floor = end;
+        emit(EndpointEvent::SpeechEnded(utterance));
+    }
+
+    fn utterance(
+        &self,
+        speech: &Speech,
+        end: SamplePosition,
+        speech_end: SamplePosition,
+        end_reason: EndReason,
+    ) -> Utterance {
         let stats = self.scores.stats(speech.onset, speech_end, self.rules.threshold);
-        let utterance = Utterance {
+        Utterance {
             index: self.index,
             start: speech.start,
             samples: self.history.between(speech.start, end).to_vec(),
@@ -358,10 +382,7 @@ impl Endpointer {
             decided: self.history.end(),
             end_reason,
             mean_speech_probability: stats.mean,
-        };
-        self.index += 1;
-        self.floor = end;
-        emit(EndpointEvent::SpeechEnded(utterance));
+        }
     }
 }
 

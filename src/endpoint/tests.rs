@@ -293,3 +293,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_foreseen_in_a_pause_is_what_ends_after_it() {
+    let script = [run(0.0, 20), run(0.9, 40), run(0.0, 20), run(0.9, 40), run(0.0, 60)].concat();
+    let (mut endpointer, _) = scripted(EndpointRules::default(), &script);
+    let (mut foreseen, mut ended) = (Vec::new(), Vec::new());
+    for frame in 0..script.len() {
+        endpointer.push(&ramp((frame * FRAME) as u64, FRAME), &mut |event| {
+            if let EndpointEvent::SpeechEnded(utterance) = event {
+                ended.push(utterance);
+            }
+        });
+        if let Some(utterance) = endpointer.foreseen() {
+            let silence = endpointer.in_progress().unwrap().silence;
+            assert!(silence >= samples_in_ms(endpointer.rules().post_pad_ms), "its post-pad was heard");
+            foreseen.push(utterance);
+        }
+    }
+    assert_eq!(ended.len(), 1);
+    // The first pause was too short: what was foreseen in it did not come.
+    let came = foreseen.iter().filter(|u| u.speech_end == ended[0].speech_end).collect::<Vec<_>>();
+    assert!(!came.is_empty() && came.len() < foreseen.len());
+    for utterance in came {
+        assert_eq!(utterance.samples, ended[0].samples);
+        assert_eq!((utterance.index, utterance.start), (ended[0].index, ended[0].start));
+        assert_eq!((utterance.decided, utterance.end_reason), (ended[0].decided, ended[0].end_reason));
+        assert_eq!(utterance.mean_speech_probability, ended[0].mean_speech_probability);
+    }
+}

@@ -39,6 +39,11 @@ pub struct UtteranceResult {
     /// From the end of speech to this answer, ms, waiting for the pause included. Live sources only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
+    /// From the endpointer's decision to this answer, ms. Live sources only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_endpoint_ms: Option<f64>,
+    /// It was recognized while the endpointer still waited for the pause to last.
+    pub speculative: bool,
     /// Where the time went.
     pub timings: StageTimings,
 }
@@ -49,7 +54,6 @@ impl UtteranceResult {
         mut transcript: Transcript,
         engine: &EngineId,
         timings: StageTimings,
-        latency_ms: Option<f64>,
     ) -> Self {
         transcript.shift(utterance.start.seconds());
         Self {
@@ -66,7 +70,9 @@ impl UtteranceResult {
             fallbacks: transcript.fallbacks,
             full_windows: transcript.full_windows,
             mean_speech_probability: utterance.mean_speech_probability,
-            latency_ms,
+            latency_ms: None,
+            after_endpoint_ms: None,
+            speculative: false,
             timings,
         }
     }
@@ -79,8 +85,9 @@ impl UtteranceResult {
 pub enum Event {
     /// Somebody began to speak (pre-roll included).
     SpeechStarted { at: f64 },
-    /// What an unfinished utterance sounds like so far; it may change.
-    Partial { utterance: u64, text: String },
+    /// What an unfinished utterance sounds like so far. `committed` begins `text`, and all later partials
+    /// of the utterance; the rest may change. The final answer is heard afresh and may differ.
+    Partial { utterance: u64, text: String, committed: String },
     /// Somebody stopped; the text follows.
     SpeechEnded { utterance: u64, start: f64, end: f64, end_reason: EndReason },
     /// The final answer.
@@ -106,6 +113,10 @@ pub struct RunSummary {
     pub dropped: u64,
     /// Utterances on which the recognizer failed.
     pub failed: u64,
+    /// Utterances recognized before their end was sure.
+    pub speculations: u64,
+    /// Of these, the ones that were the answer.
+    pub speculations_used: u64,
     /// Speech handed to the recognizer, s.
     pub speech_s: f64,
     /// Sum over utterances.

@@ -3,6 +3,7 @@
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use super::draft::{Draft, Purpose};
 use super::event::Event;
 use super::queue::WorkQueue;
 use super::{PipelineOptions, StopSignal};
@@ -36,6 +37,8 @@ pub(super) struct AudioThread<'a> {
     level: LevelMeter,
     warned: Option<LevelWarning>,
     last_partial: Instant,
+    /// The end of speech for which a speculation was left.
+    speculated: Option<SamplePosition>,
 }
 
 impl<'a> AudioThread<'a> {
@@ -57,6 +60,7 @@ impl<'a> AudioThread<'a> {
             level: LevelMeter::new(),
             warned: None,
             last_partial: Instant::now(),
+            speculated: None,
         }
     }
 
@@ -85,7 +89,7 @@ impl<'a> AudioThread<'a> {
         self.drive(|endpointer, emit| endpointer.push(block, emit));
         if self.options.live {
             self.watch_level(block);
-            self.offer_partial();
+            self.offer_draft();
         }
     }
 
@@ -123,6 +127,7 @@ impl<'a> AudioThread<'a> {
     fn submit(&mut self, utterance: Utterance) {
         let (index, start, end) = (utterance.index, utterance.start.seconds(), utterance.end().seconds());
         self.tell(Event::SpeechEnded { utterance: index, start, end, end_reason: utterance.end_reason });
+        self.speculated = None;
         let queued = if self.options.live {
             self.queue.try_push(utterance)
         } else {
@@ -133,27 +138,42 @@ impl<'a> AudioThread<'a> {
         }
     }
 
-    fn offer_partial(&mut self) {
-        let Some(interval) = self.options.partial_interval else {
-            return;
-        };
-        if self.last_partial.elapsed() < interval || !self.queue.wants_partial() {
-            return;
-        }
+    /// Leaves a draft for the recognizer if one is due: a speculation when the speaker pauses, a partial from
+    /// time to time while they do not.
+    fn offer_draft(&mut self) {
         let Some(open) = self.endpointer.in_progress() else {
             return;
         };
-        self.last_partial = Instant::now();
-        let end = open.start + open.samples.len();
-        self.queue.offer_partial(Utterance {
-            index: open.index,
-            start: open.start,
-            samples: open.samples.to_vec(),
-            speech_end: end,
-            decided: end,
-            end_reason: EndReason::EndOfStream,
-            mean_speech_probability: 1.0,
-        });
+        if self.speculated.is_some_and(|end| end != open.speech_end) {
+            self.queue.withdraw_speculation();
+            self.speculated = None;
+        }
+        if self.speculated.is_some() {
+            return;
+        }
+        let (paused, speech_end) = (open.silence, open.speech_end);
+        let patience = self.options.speculate_after.map(samples_in);
+        if patience.is_some_and(|patience| paused >= patience)
+            && let Some(utterance) = self.endpointer.foreseen()
+        {
+            self.queue.offer(Draft { utterance, purpose: Purpose::Speculation });
+            self.speculated = Some(speech_end);
+        } else if self.options.partial_interval.is_some_and(|every| self.last_partial.elapsed() >= every)
+            && self.queue.is_idle()
+        {
+            self.last_partial = Instant::now();
+            let end = open.start + open.samples.len();
+            let utterance = Utterance {
+                index: open.index,
+                start: open.start,
+                samples: open.samples.to_vec(),
+                speech_end: end,
+                decided: end,
+                end_reason: EndReason::EndOfStream,
+                mean_speech_probability: 1.0,
+            };
+            self.queue.offer(Draft { utterance, purpose: Purpose::Partial });
+        }
     }
 
     /// Tells of a bad level once, and again only after it was good or bad in another way.
@@ -177,4 +197,8 @@ impl<'a> AudioThread<'a> {
         // The receiver outlives this thread; if it panicked, there is nobody left to tell.
         let _ = self.events.send(event);
     }
+}
+
+fn samples_in(duration: Duration) -> usize {
+    (duration.as_secs_f64() * f64::from(SAMPLE_RATE.hz())) as usize
 }

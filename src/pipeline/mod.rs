@@ -8,7 +8,14 @@
 //! The two threads live as long as [`Pipeline::run`]. Every channel is bounded. A file is read only
 //! as fast as it is recognized; a live source is always read, and what the recognizer cannot keep
 //! up with is reported as [`Event::Dropped`], never lost in silence.
+//!
+//! A live utterance is recognized as soon as the speaker pauses, while the endpointer still waits to see
+//! whether they go on. If they do not, the answer is there when it decides: the same samples were
+//! heard, so it is the same answer. If they go on, the work is abandoned.
 
+mod agreement;
+mod answer;
+mod draft;
 mod event;
 mod listen;
 mod queue;
@@ -16,17 +23,19 @@ mod timings;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 pub use event::{Event, RunSummary, UtteranceResult};
 pub use timings::{StageTimings, recognize};
 
-use crate::asr::{Recognizer, RecognizerError};
+use crate::asr::Recognizer;
 use crate::audio::{AudioError, AudioSource, seconds_of};
 use crate::endpoint::Endpointer;
+use answer::RecognizerThread;
 use listen::AudioThread;
-use queue::{Queued, Work, WorkQueue};
+use queue::WorkQueue;
 use timings::milliseconds;
 
 /// Events that may wait for the caller; beyond it the threads wait.
@@ -42,11 +51,20 @@ pub struct PipelineOptions {
     pub max_queued_s: f64,
     /// How often an unfinished utterance is transcribed, if ever.
     pub partial_interval: Option<Duration>,
+    /// Silence after which a live utterance is recognized although it may go on, if ever; never before its
+    /// post-pad is heard. 200 ms: most pauses between words are shorter, and the rest of the trailing
+    /// silence is long enough to recognize ten seconds on a laptop.
+    pub speculate_after: Option<Duration>,
 }
 
 impl Default for PipelineOptions {
     fn default() -> Self {
-        Self { live: false, max_queued_s: 600.0, partial_interval: None }
+        Self {
+            live: false,
+            max_queued_s: 600.0,
+            partial_interval: None,
+            speculate_after: Some(Duration::from_millis(200)),
+        }
     }
 }
 
@@ -124,21 +142,21 @@ impl<'a> Pipeline<'a> {
         on_event: &mut dyn FnMut(Event),
     ) -> Result<RunSummary, PipelineError> {
         let queue = WorkQueue::new(self.options.max_queued_s);
-        let (events, received): (SyncSender<Event>, Receiver<Event>) = sync_channel(EVENT_CAPACITY);
+        let (events, received) = sync_channel(EVENT_CAPACITY);
         let mut summary = RunSummary::default();
         let options = &self.options;
         let endpointer = self.endpointer;
         let recognizer = self.recognizer;
-        let heard = std::thread::scope(|scope| {
+        let (heard, speculations) = std::thread::scope(|scope| {
             let audio_events = events.clone();
             let queue = &queue;
             let audio = scope.spawn(move || {
                 let _close = CloseOnDrop(queue);
                 AudioThread::new(source, endpointer, queue, audio_events, options).run(stop)
             });
-            scope.spawn(move || {
+            let answers = scope.spawn(move || {
                 let _close = CloseOnDrop(queue);
-                answer(recognizer, queue, &events, options.live);
+                RecognizerThread::new(recognizer, queue, events, options).run()
             });
             // Should the caller's function panic, the audio thread must not listen on for ever.
             let _close = CloseOnDrop(queue);
@@ -146,16 +164,23 @@ impl<'a> Pipeline<'a> {
                 count(&mut summary, &event);
                 on_event(event);
             }
-            audio.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            (joined(audio), joined(answers))
         });
         summary.audio_s = seconds_of(heard.samples as usize);
         summary.faults = heard.faults;
         summary.vad_ms = milliseconds(heard.vad);
+        summary.speculations = speculations.begun;
+        summary.speculations_used = speculations.used;
         match heard.error {
             Some(error) => Err(error.into()),
             None => Ok(summary),
         }
     }
+}
+
+/// What a thread returned; its panic is passed on.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Ends the other side if this one ends, by whatever way.
@@ -177,54 +202,5 @@ fn count(summary: &mut RunSummary, event: &Event) {
         Event::Failed { .. } => summary.failed += 1,
         Event::Dropped { .. } => summary.dropped += 1,
         _ => {}
-    }
-}
-
-/// The recognizer thread: answers until the audio has ended and the queue is empty.
-fn answer(recognizer: &mut dyn Recognizer, queue: &WorkQueue, events: &SyncSender<Event>, live: bool) {
-    let never = AtomicBool::new(false);
-    loop {
-        let event = match queue.next() {
-            Work::End => return,
-            Work::Final(queued) => final_event(recognizer, &queued, &never, live),
-            Work::Partial(snapshot) => match recognize(recognizer, &snapshot, &queue.abandon_partial) {
-                Ok((transcript, _)) if !transcript.text.is_empty() => {
-                    Event::Partial { utterance: snapshot.index, text: transcript.text }
-                }
-                Ok(_) | Err(RecognizerError::Cancelled) => continue,
-                Err(error) => {
-                    tracing::warn!(%error, "partial transcript failed");
-                    continue;
-                }
-            },
-        };
-        if events.send(event).is_err() {
-            return;
-        }
-    }
-}
-
-fn final_event(recognizer: &mut dyn Recognizer, queued: &Queued, never: &AtomicBool, live: bool) -> Event {
-    let utterance = &queued.utterance;
-    let queue_ms = milliseconds(queued.since.elapsed());
-    match recognize(recognizer, utterance, never) {
-        Ok((transcript, mut timings)) => {
-            timings.queue_ms = queue_ms;
-            let hangover_ms = seconds_of(utterance.decided - utterance.speech_end) * 1e3;
-            let latency = live.then(|| hangover_ms + milliseconds(queued.since.elapsed()));
-            Event::Final(Box::new(UtteranceResult::new(
-                utterance,
-                transcript,
-                recognizer.engine(),
-                timings,
-                latency,
-            )))
-        }
-        Err(error) => Event::Failed {
-            utterance: utterance.index,
-            start: utterance.start.seconds(),
-            end: utterance.end().seconds(),
-            error: error.to_string(),
-        },
     }
 }

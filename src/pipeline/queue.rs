@@ -2,14 +2,15 @@
 //!
 //! Bounded by seconds of audio, because that is what memory and patience are spent on. A file waits
 //! when the queue is full; a live source cannot wait, so its utterance comes back to be reported as
-//! dropped. Beside the queue lies one slot for the newest snapshot of an unfinished utterance; it
-//! is taken only when no finished utterance waits.
+//! dropped. Beside the queue lies one slot for the newest draft of an unfinished utterance; it is taken only
+//! when no finished utterance waits, and given up for one, unless it is that very utterance.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::draft::{Draft, Purpose, Span};
 use crate::utterance::Utterance;
 
 /// An utterance and when it entered the queue.
@@ -22,8 +23,8 @@ pub(super) struct Queued {
 pub(super) enum Work {
     /// A finished utterance.
     Final(Queued),
-    /// A snapshot of an unfinished one.
-    Partial(Utterance),
+    /// An unfinished one.
+    Draft(Draft),
     /// The audio has ended.
     End,
 }
@@ -32,7 +33,9 @@ pub(super) enum Work {
 struct State {
     finals: VecDeque<Queued>,
     queued_s: f64,
-    partial: Option<Utterance>,
+    draft: Option<Draft>,
+    /// The draft that is being recognized.
+    running: Option<(Span, Purpose)>,
     closed: bool,
 }
 
@@ -41,8 +44,8 @@ pub(super) struct WorkQueue {
     changed: Condvar,
     capacity_s: f64,
     busy: AtomicBool,
-    /// Set when a partial recognition should give way to a finished utterance.
-    pub(super) abandon_partial: AtomicBool,
+    /// Set when the draft that is being recognized is of no more use.
+    pub(super) abandon: AtomicBool,
 }
 
 impl WorkQueue {
@@ -53,7 +56,7 @@ impl WorkQueue {
             changed: Condvar::new(),
             capacity_s,
             busy: AtomicBool::new(false),
-            abandon_partial: AtomicBool::new(false),
+            abandon: AtomicBool::new(false),
         }
     }
 
@@ -89,28 +92,44 @@ impl WorkQueue {
             return Err(utterance);
         }
         state.queued_s += utterance.seconds();
+        if state.running.is_some_and(|(span, _)| span != Span::of(&utterance)) {
+            self.abandon.store(true, Ordering::Relaxed);
+        }
+        state.draft = None;
         state.finals.push_back(Queued { utterance, since: Instant::now() });
-        state.partial = None;
-        self.abandon_partial.store(true, Ordering::Relaxed);
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Whether a snapshot would be heard now.
-    pub(super) fn wants_partial(&self) -> bool {
+    /// Whether the recognizer has nothing to do.
+    pub(super) fn is_idle(&self) -> bool {
         !self.busy.load(Ordering::Relaxed) && self.lock().finals.is_empty()
     }
 
-    /// Leaves a snapshot, replacing an older one.
-    pub(super) fn offer_partial(&self, snapshot: Utterance) {
-        self.lock().partial = Some(snapshot);
+    /// Leaves a draft, replacing an older one. A speculation also ends the partial that is being recognized.
+    pub(super) fn offer(&self, draft: Draft) {
+        let mut state = self.lock();
+        if draft.purpose == Purpose::Speculation && state.running.is_some() {
+            self.abandon.store(true, Ordering::Relaxed);
+        }
+        state.draft = Some(draft);
         self.changed.notify_all();
+    }
+
+    /// The speaker went on: a speculation has become useless.
+    pub(super) fn withdraw_speculation(&self) {
+        let mut state = self.lock();
+        state.draft.take_if(|draft| draft.purpose == Purpose::Speculation);
+        if state.running.is_some_and(|(_, purpose)| purpose == Purpose::Speculation) {
+            self.abandon.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Waits for work.
     pub(super) fn next(&self) -> Work {
         self.busy.store(false, Ordering::Relaxed);
         let mut state = self.lock();
+        state.running = None;
         loop {
             if let Some(queued) = state.finals.pop_front() {
                 state.queued_s -= queued.utterance.seconds();
@@ -121,10 +140,11 @@ impl WorkQueue {
             if state.closed {
                 return Work::End;
             }
-            if let Some(snapshot) = state.partial.take() {
+            if let Some(draft) = state.draft.take() {
                 self.busy.store(true, Ordering::Relaxed);
-                self.abandon_partial.store(false, Ordering::Relaxed);
-                return Work::Partial(snapshot);
+                self.abandon.store(false, Ordering::Relaxed);
+                state.running = Some((draft.span(), draft.purpose));
+                return Work::Draft(draft);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -176,13 +196,55 @@ mod tests {
         });
     }
 
+    fn draft(index: u64, seconds: usize, purpose: Purpose) -> Draft {
+        Draft { utterance: utterance(index, seconds), purpose }
+    }
+
+    fn abandoned(queue: &WorkQueue) -> bool {
+        queue.abandon.load(Ordering::Relaxed)
+    }
+
     #[test]
-    fn finished_utterances_come_before_snapshots_and_replace_them() {
+    fn finished_utterances_come_before_drafts_and_replace_them() {
         let queue = WorkQueue::new(10.0);
-        queue.offer_partial(utterance(7, 1));
+        queue.offer(draft(7, 1, Purpose::Partial));
         queue.try_push(utterance(7, 2)).unwrap();
-        assert!(queue.abandon_partial.load(Ordering::Relaxed));
         assert!(matches!(queue.next(), Work::Final(_)));
+        queue.close();
+        assert!(matches!(queue.next(), Work::End));
+    }
+
+    #[test]
+    fn a_draft_is_abandoned_for_another_utterance_but_not_for_itself() {
+        let queue = WorkQueue::new(10.0);
+        queue.offer(draft(7, 2, Purpose::Speculation));
+        assert!(matches!(queue.next(), Work::Draft(_)));
+        queue.try_push(utterance(7, 2)).unwrap();
+        assert!(!abandoned(&queue), "its answer is the one that is waited for");
+        queue.try_push(utterance(8, 3)).unwrap();
+        assert!(abandoned(&queue));
+    }
+
+    #[test]
+    fn a_speculation_ends_a_partial_and_is_ended_by_speech() {
+        let queue = WorkQueue::new(10.0);
+        queue.offer(draft(7, 1, Purpose::Partial));
+        assert!(matches!(queue.next(), Work::Draft(_)));
+        queue.withdraw_speculation();
+        assert!(!abandoned(&queue), "a partial is of use while they speak");
+        queue.offer(draft(7, 2, Purpose::Speculation));
+        assert!(abandoned(&queue));
+        assert!(matches!(queue.next(), Work::Draft(d) if d.purpose == Purpose::Speculation));
+        assert!(!abandoned(&queue));
+        queue.withdraw_speculation();
+        assert!(abandoned(&queue));
+    }
+
+    #[test]
+    fn a_speculation_that_waits_is_taken_back() {
+        let queue = WorkQueue::new(10.0);
+        queue.offer(draft(7, 1, Purpose::Speculation));
+        queue.withdraw_speculation();
         queue.close();
         assert!(matches!(queue.next(), Work::End));
     }

@@ -73,14 +73,15 @@ impl Encoder {
     }
 
     /// `mel` is `[frames][n_mels]`; frames past it are silent (0). Gives, for each decoder layer, the
-    /// cross-attention's keys and values at `positions`.
+    /// cross-attention's keys and values at `positions`; `None` once `cancelled`, which is asked before each layer.
     pub(super) fn forward(
         &self,
         compute: &Compute,
         decoder: &Decoder,
         mel: &[f32],
         positions: &Positions,
-    ) -> Vec<Vec<KvBlock>> {
+        cancelled: &dyn Fn() -> bool,
+    ) -> Option<Vec<Vec<KvBlock>>> {
         let heads = self.dims.n_heads;
         let n_blocks = positions.places.len().div_ceil(KEYS);
         let mut rows: Vec<Rows> = (0..n_blocks)
@@ -101,6 +102,9 @@ impl Encoder {
         });
         let mut current: Vec<KvBlock> = (0..n_blocks).map(|_| KvBlock::new(heads)).collect();
         for layer in 0..self.blocks.len() {
+            if cancelled() {
+                return None;
+            }
             for (current, rows) in current.iter_mut().zip(&mut rows) {
                 std::mem::swap(current, &mut rows.next);
             }
@@ -123,7 +127,7 @@ impl Encoder {
                 layer.push(block);
             }
         }
-        layers
+        Some(layers)
     }
 
     /// Convolutions and positional embedding.

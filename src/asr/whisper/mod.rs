@@ -149,7 +149,7 @@ impl WhisperRecognizer {
     #[doc(hidden)]
     pub fn logits(&mut self, samples: &[f32], tokens: &[u32]) -> Result<Vec<Vec<f32>>, RecognizerError> {
         self.log_mel.frames(samples, &mut self.mel);
-        let (mut state, _) = self.encode(Context::Full);
+        let (mut state, _) = self.encode(Context::Full, &())?;
         let engine = self.engine_ref();
         engine.step(&mut state, tokens);
         let mut logits = Vec::new();
@@ -161,12 +161,20 @@ impl WhisperRecognizer {
     }
 
     /// The spectrogram at hand to a decoder's state, and whether the window was shortened.
-    fn encode(&self, context: Context) -> (DecoderState, bool) {
+    fn encode(
+        &self,
+        context: Context,
+        observer: &dyn RecognitionObserver,
+    ) -> Result<(DecoderState, bool), RecognizerError> {
         let speech = (self.mel.len() / self.dims.n_mels).div_ceil(2);
         let positions = Positions::choose(context, speech, self.dims.n_audio_ctx);
-        let audio = self.encoder.forward(&self.compute, &self.decoder, &self.mel, &positions);
+        let cancelled = || observer.cancelled();
+        let audio = self
+            .encoder
+            .forward(&self.compute, &self.decoder, &self.mel, &positions, &cancelled)
+            .ok_or(RecognizerError::Cancelled)?;
         let shortened = positions.live < self.dims.n_audio_ctx;
-        (DecoderState::new(audio, positions.bias), shortened)
+        Ok((DecoderState::new(audio, positions.bias), shortened))
     }
 
     fn engine_ref(&self) -> Engine<'_> {
@@ -222,7 +230,7 @@ impl WhisperRecognizer {
         observer.enter(Stage::LogMel);
         self.log_mel.frames(samples, &mut self.mel);
         observer.enter(Stage::Encode);
-        let (mut state, shortened) = self.encode(self.options.context);
+        let (mut state, shortened) = self.encode(self.options.context, observer)?;
         observer.enter(Stage::Decode);
         let token = match *language {
             Some(token) => token,
@@ -236,7 +244,7 @@ impl WhisperRecognizer {
                 "the text of a shortened window is doubted: it is decoded again from the full one"
             );
             observer.enter(Stage::Encode);
-            (state, _) = self.encode(Context::Full);
+            (state, _) = self.encode(Context::Full, observer)?;
             observer.enter(Stage::Decode);
             hypothesis = self.context().decode(&mut state, token, None, observer)?;
             transcript.full_windows += 1;
