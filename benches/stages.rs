@@ -1,16 +1,19 @@
 //! Time of each stage on real weights and real speech. `make bench`; how to read it: benches/README.md.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::whisper::{Config, model::Whisper};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use earwitness::asr::Recognizer;
 use earwitness::asr::whisper::log_mel::{LogMel, N_FRAMES};
-use earwitness::asr::whisper::{DecodingOptions, WhisperRecognizer, load};
+use earwitness::asr::whisper::{Context, DecodingOptions, WhisperRecognizer, load};
+use earwitness::asr::{Recognizer, Transcript};
 use earwitness::audio::{ChannelSelect, FileSource, Resampler, SampleRate, read_all};
 use earwitness::models::ModelStore;
+use earwitness::pipeline::{StageTimings, recognize};
 use earwitness::utterance::Utterance;
 use earwitness::vad::{EnergyVad, SileroVad, VoiceActivityDetector};
 
@@ -71,12 +74,66 @@ fn resampling(c: &mut Criterion) {
     }
 }
 
+/// A recognizer without fallback, whose times are those of one decode.
+fn whisper(context: Context) -> WhisperRecognizer {
+    let options =
+        DecodingOptions { timestamps: false, temperatures: vec![0.0], context, ..Default::default() };
+    WhisperRecognizer::load(&installed("tiny.en"), "tiny.en", options).expect("the model loads")
+}
+
+/// `stage` of `rounds` recognitions, by the pipeline's own clock.
+fn time_of(
+    whisper: &mut WhisperRecognizer,
+    utterance: &Utterance,
+    rounds: u64,
+    stage: impl Fn(&StageTimings, &Transcript) -> f64,
+) -> Duration {
+    let milliseconds: f64 = (0..rounds)
+        .map(|_| {
+            let (transcript, timings) =
+                recognize(whisper, utterance, &AtomicBool::new(false)).expect("it transcribes");
+            stage(&timings, &transcript)
+        })
+        .sum();
+    Duration::from_secs_f64(milliseconds / 1e3)
+}
+
+fn encoder(c: &mut Criterion) {
+    for (name, context) in [("encoder_tail", Context::Tail), ("encoder_full", Context::Full)] {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10);
+        let mut whisper = whisper(context);
+        for seconds in [1, 2, 5, 10, 20, 28] {
+            let utterance = Utterance::whole(0, speech(seconds));
+            group.bench_function(BenchmarkId::new("seconds", seconds), |b| {
+                b.iter_custom(|rounds| time_of(&mut whisper, &utterance, rounds, |t, _| t.encode_ms));
+            });
+        }
+    }
+}
+
+/// One token: the decoder's time over its steps (prompt, tokens of text, end).
+fn decoder_step(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decoder_step");
+    group.sample_size(10);
+    let mut whisper = whisper(Context::Tail);
+    for seconds in [2, 8, 28] {
+        let utterance = Utterance::whole(0, speech(seconds));
+        group.bench_function(BenchmarkId::new("seconds", seconds), |b| {
+            b.iter_custom(|rounds| {
+                time_of(&mut whisper, &utterance, rounds, |t, transcript| {
+                    let text: usize = transcript.segments.iter().map(|s| s.tokens.len()).sum();
+                    t.decode_ms / (text + 2) as f64
+                })
+            });
+        });
+    }
+}
+
 fn end_to_end(c: &mut Criterion) {
     let mut group = c.benchmark_group("transcribe_tiny_en");
     group.sample_size(10);
-    let options = DecodingOptions { timestamps: false, temperatures: vec![0.0], ..Default::default() };
-    let mut whisper =
-        WhisperRecognizer::load(&installed("tiny.en"), "tiny.en", options).expect("the model loads");
+    let mut whisper = whisper(Context::Tail);
     for seconds in [2, 8, 28] {
         let utterance = Utterance::whole(0, speech(seconds));
         group.bench_function(BenchmarkId::new("seconds", seconds), |b| {
@@ -132,5 +189,5 @@ fn stock_candle(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, log_mel, detectors, resampling, end_to_end, stock_candle);
+criterion_group!(benches, log_mel, detectors, resampling, encoder, decoder_step, end_to_end, stock_candle);
 criterion_main!(benches);

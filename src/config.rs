@@ -248,14 +248,14 @@ impl Profile {
     }
 
     /// The pipeline's options for a live or a recorded source. A recording waits for the recognizer, so
-    /// a minute of audio in the queue is enough to keep it busy.
+    /// ten seconds of audio in the queue are enough to keep it busy.
     pub fn pipeline_options(&self, live: bool, partials: bool) -> PipelineOptions {
         PipelineOptions {
             live,
             max_queued_s: (self.pipeline.max_queued_ms as f64 / 1e3).min(if live {
                 f64::INFINITY
             } else {
-                60.0
+                10.0
             }),
             partial_interval: partials.then(|| Duration::from_millis(self.pipeline.partial_interval_ms)),
             speculate_after: Some(Duration::from_millis(self.pipeline.speculate_after_ms))

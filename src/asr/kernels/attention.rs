@@ -16,7 +16,7 @@ pub(crate) const HEAD: usize = 64;
 pub(crate) const QUERIES: usize = 32;
 
 /// Keys `[head][channel][position]` and values `[head][position][channel]` of [`KEYS`] positions.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct KvBlock {
     keys: Vec<f32>,
     values: Vec<f32>,

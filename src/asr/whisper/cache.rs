@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path, how: &LoadOptions) -> Result<(Image, Vocabulary)
         }
     }
     let checkpoint = load::load(path)?;
-    let tokens = checkpoint.vocabulary.text_tokens().to_vec();
+    let tokens = checkpoint.vocabulary.text_tokens().clone();
     let bytes = pack::build(checkpoint, how.precision)?;
     let written = packed.and_then(|file| match write(&file, &bytes) {
         Ok(()) => Image::open(&file).ok(),

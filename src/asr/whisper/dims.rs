@@ -33,7 +33,39 @@ pub struct ModelDims {
     pub n_vocab: usize,
 }
 
+/// What a computation takes; a multiplication with its addition counts as two.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Operations {
+    /// In linear layers and convolutions.
+    pub linear: f64,
+    /// In products of queries, keys and values.
+    pub attention: f64,
+    /// Weights of the linear layers, each once.
+    pub weights: f64,
+}
+
 impl ModelDims {
+    /// Of the encoder over `positions`, the decoder's keys and values of them included.
+    pub fn encoder_operations(&self, positions: usize) -> Operations {
+        let (n, d) = (positions as f64, self.d_model as f64);
+        let conv1 = 3.0 * self.n_mels as f64 * d;
+        let rest = 3.0 * d * d + (12 * self.n_audio_layers + 2 * self.n_text_layers) as f64 * d * d;
+        Operations {
+            // The first convolution runs at twice the rate of positions.
+            linear: 2.0 * n * (2.0 * conv1 + rest),
+            attention: 4.0 * n * n * d * self.n_audio_layers as f64,
+            weights: conv1 + rest,
+        }
+    }
+
+    /// Of the decoder for one token that attends to `positions`; attention to earlier tokens is left out.
+    pub fn token_operations(&self, positions: usize) -> Operations {
+        let d = self.d_model as f64;
+        let weights = 14.0 * d * d * self.n_text_layers as f64 + self.n_vocab as f64 * d;
+        let attention = 4.0 * positions as f64 * d * self.n_text_layers as f64;
+        Operations { linear: 2.0 * weights, attention, weights }
+    }
+
     /// Reads the sizes off canonically named tensors.
     ///
     /// # Errors
@@ -94,4 +126,29 @@ fn shape<const N: usize>(tensors: &HashMap<String, Tensor>, name: &str) -> Resul
 
 fn count_layers(tensors: &HashMap<String, Tensor>, side: &str) -> usize {
     (0..).take_while(|i| tensors.contains_key(&format!("{side}.layers.{i}.fc1.weight"))).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_window_of_tiny_takes_what_its_layers_add_up_to() {
+        let dims = ModelDims {
+            n_mels: 80,
+            n_audio_ctx: 1500,
+            d_model: 384,
+            n_heads: 6,
+            n_audio_layers: 4,
+            n_text_layers: 4,
+            n_text_ctx: 448,
+            n_vocab: 51_864,
+        };
+        let encoder = dims.encoder_operations(1500);
+        // 4 blocks of 12 d^2, keys and values for 4 decoder layers, 0.27 M and 0.44 M of convolution a position.
+        assert!((encoder.linear / 1e9 - 26.68).abs() < 0.02, "{encoder:?}");
+        assert!((encoder.attention / 1e9 - 13.82).abs() < 0.01, "{encoder:?}");
+        let token = dims.token_operations(320);
+        assert!((token.weights / 1e6 - 28.17).abs() < 0.02, "{token:?}");
+    }
 }

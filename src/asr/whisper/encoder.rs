@@ -116,6 +116,8 @@ impl Encoder {
                 } else {
                     scratch.normed.resize(rows.x.len(), 0.0);
                     self.norm.forward(isa, &rows.x, &mut scratch.normed);
+                    // What the layers needed makes room for what the decoder needs.
+                    (rows.x, rows.queries, rows.next) = Default::default();
                     let n = KEYS.min(positions.places.len() - rows.first);
                     rows.cross = decoder.hear(isa, &scratch.normed, n, &mut scratch.input, &mut scratch.wide);
                 }

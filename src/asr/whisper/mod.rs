@@ -32,7 +32,7 @@ use std::path::Path;
 
 pub use cache::LoadOptions;
 pub use context::Context;
-pub use dims::ModelDims;
+pub use dims::{ModelDims, Operations};
 pub use filter::non_speech_tokens;
 pub use language::{LANGUAGES, Language, find_language};
 pub use load::{LoadError, WeightFormat};
@@ -132,6 +132,13 @@ impl WhisperRecognizer {
     /// The model's sizes.
     pub fn dims(&self) -> &ModelDims {
         &self.dims
+    }
+
+    /// Encoder positions that are computed for `samples` of audio, at most 30 s.
+    pub fn positions(&self, samples: usize) -> usize {
+        let frames = (samples / log_mel::HOP_LENGTH + 1).min(log_mel::N_FRAMES);
+        let total = self.dims.n_audio_ctx;
+        Positions::choose(self.options.context, frames.div_ceil(2), total).places.len()
     }
 
     /// How it decodes.

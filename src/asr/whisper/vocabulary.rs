@@ -67,10 +67,53 @@ impl SpecialTokens {
     }
 }
 
+/// The bytes of every token, end to end: 50,000 vectors of their own would take 20 times the memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct TokenTable {
+    bytes: Vec<u8>,
+    /// Where each token ends.
+    ends: Vec<u32>,
+}
+
+impl TokenTable {
+    pub(super) fn push(&mut self, token: &[u8]) {
+        self.bytes.extend_from_slice(token);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn get(&self, token: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(token)? as usize;
+        let start = if token == 0 { 0 } else { self.ends[token - 1] as usize };
+        self.bytes.get(start..end)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).filter_map(|token| self.get(token))
+    }
+
+    /// Whether `other` begins with these tokens.
+    fn begins(&self, other: &Self) -> bool {
+        other.ends.starts_with(&self.ends) && other.bytes.starts_with(&self.bytes)
+    }
+}
+
+impl<T: AsRef<[u8]>> FromIterator<T> for TokenTable {
+    fn from_iter<I: IntoIterator<Item = T>>(tokens: I) -> Self {
+        let mut table = Self::default();
+        tokens.into_iter().for_each(|token| table.push(token.as_ref()));
+        table
+    }
+}
+
 /// Bytes of each text token, and a way to make tokens of a text.
 pub struct Vocabulary {
-    tokens: Vec<Vec<u8>>,
-    by_bytes: HashMap<Vec<u8>, u32>,
+    tokens: TokenTable,
+    /// Tokens in the order of their bytes, for looking them up.
+    sorted: OnceLock<Vec<u32>>,
     tokenizer: Option<Box<Tokenizer>>,
     /// Where a `tokenizer.json` may lie that was not read yet.
     folder: Option<PathBuf>,
@@ -79,30 +122,33 @@ pub struct Vocabulary {
 
 impl Vocabulary {
     /// Text tokens in order, as ggml files hold them.
-    pub(super) fn from_bytes(tokens: Vec<Vec<u8>>) -> Self {
-        let by_bytes = tokens.iter().enumerate().map(|(id, bytes)| (bytes.clone(), id as u32)).collect();
-        Self { tokens, by_bytes, tokenizer: None, folder: None, late_tokenizer: OnceLock::new() }
+    pub(super) fn from_tokens(tokens: TokenTable) -> Self {
+        Self {
+            tokens,
+            sorted: OnceLock::new(),
+            tokenizer: None,
+            folder: None,
+            late_tokenizer: OnceLock::new(),
+        }
     }
 
     /// Text tokens as a pack holds them; byte-pair merges are read from `folder` when a prompt asks for them.
-    pub(super) fn from_pack(tokens: Vec<Vec<u8>>, folder: PathBuf) -> Self {
-        Self { folder: Some(folder), ..Self::from_bytes(tokens) }
+    pub(super) fn from_pack(tokens: TokenTable, folder: PathBuf) -> Self {
+        Self { folder: Some(folder), ..Self::from_tokens(tokens) }
     }
 
     fn tokenizer(&self) -> Option<&Tokenizer> {
         let late = || {
             let other = Self::read(self.folder.as_deref()?).ok()?;
-            let known = self.tokens.len().min(other.tokens.len());
-            (known > 0 && other.tokens[..known] == self.tokens[..known]).then_some(other.tokenizer).flatten()
+            let same = self.tokens.begins(&other.tokens) || other.tokens.begins(&self.tokens);
+            (same && other.tokens.len() > 0).then_some(other.tokenizer).flatten()
         };
         self.tokenizer.as_deref().or_else(|| self.late_tokenizer.get_or_init(late).as_deref())
     }
 
     /// Takes byte-pair merges from a `tokenizer.json` in `folder`, if there is one with these tokens.
     pub(super) fn with_tokenizer_in(mut self, folder: &Path) -> Self {
-        let beside = Self::read(folder).ok().filter(|other| {
-            other.tokens.len() >= self.tokens.len() && other.tokens[..self.tokens.len()] == self.tokens[..]
-        });
+        let beside = Self::read(folder).ok().filter(|other| self.tokens.begins(&other.tokens));
         self.tokenizer = beside.and_then(|other| other.tokenizer);
         self
     }
@@ -140,7 +186,7 @@ impl Vocabulary {
                 .collect::<Option<Vec<u8>>>()
                 .unwrap_or_else(|| piece.into_bytes())
         };
-        Self::from_bytes(pieces.into_iter().map(bytes).collect())
+        Self::from_tokens(pieces.into_iter().map(bytes).collect())
     }
 
     /// Refuses a vocabulary that lacks text tokens of a model with `n_vocab` tokens.
@@ -153,7 +199,7 @@ impl Vocabulary {
     }
 
     /// The bytes of every token that is kept, in order.
-    pub(super) fn text_tokens(&self) -> &[Vec<u8>] {
+    pub(super) fn text_tokens(&self) -> &TokenTable {
         &self.tokens
     }
 
@@ -162,7 +208,7 @@ impl Vocabulary {
         if token >= special.end_of_text {
             return &[];
         }
-        self.tokens.get(token as usize).map_or(&[], Vec::as_slice)
+        self.tokens.get(token as usize).unwrap_or(&[])
     }
 
     /// The text of `tokens`, special ones left out; broken UTF-8 becomes U+FFFD.
@@ -173,7 +219,20 @@ impl Vocabulary {
 
     /// The token that is exactly `text`, if there is one.
     pub fn token(&self, text: &str) -> Option<u32> {
-        self.by_bytes.get(text.as_bytes()).copied()
+        self.token_of(text.as_bytes())
+    }
+
+    fn token_of(&self, bytes: &[u8]) -> Option<u32> {
+        let of = |token: u32| self.tokens.get(token as usize).unwrap_or(&[]);
+        let sorted = self.sorted.get_or_init(|| {
+            let mut sorted: Vec<u32> = (0..self.tokens.len() as u32).collect();
+            sorted.sort_by_key(|token| of(*token));
+            sorted
+        });
+        // Of equal tokens the last, as in a map that each overwrites.
+        let after = sorted.partition_point(|token| of(*token) <= bytes);
+        let last = *sorted.get(after.checked_sub(1)?)?;
+        (of(last) == bytes).then_some(last)
     }
 
     /// Tokens of a text: by byte-pair merges where the model came with them, else the longest
@@ -189,7 +248,7 @@ impl Vocabulary {
         while !rest.is_empty() {
             let longest = (1..=rest.len().min(64))
                 .rev()
-                .find_map(|n| self.by_bytes.get(&rest[..n]).map(|&token| (n, token)));
+                .find_map(|n| self.token_of(&rest[..n]).map(|token| (n, token)));
             let Some((n, token)) = longest else { break };
             tokens.push(token);
             rest = &rest[n..];
@@ -251,7 +310,8 @@ mod tests {
 
     #[test]
     fn without_merges_the_longest_pieces_spell_the_text() {
-        let v = Vocabulary::from_bytes(vec![b"a".to_vec(), b"b".to_vec(), b"ab".to_vec()]);
-        assert_eq!(v.encode("abba"), [2, 1, 0]);
+        let v = Vocabulary::from_tokens(["a", "b", "ab", "", "b"].into_iter().collect());
+        assert_eq!(v.encode("abba"), [2, 4, 0]);
+        assert_eq!((v.token(""), v.token("c"), v.token("aa")), (Some(3), None, None));
     }
 }

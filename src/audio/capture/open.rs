@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig};
+use cpal::{
+    BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
+    SupportedStreamConfig,
+};
 use rtrb::{Consumer, RingBuffer};
 
 use super::callback::RingWriter;
@@ -15,8 +18,9 @@ use crate::audio::{AudioError, ChannelSelect, NativeFormat, SampleRate};
 /// How much audio the ring holds: a reader may be held up this long (by a slow disk or a busy
 /// recognizer) before audio is lost. 5 s at 48 kHz are 960 kB.
 const RING_SECONDS: usize = 5;
-/// Blocks per second asked of PulseAudio, whose own default is one block every 2 s.
-const PULSE_BLOCKS_PER_SECOND: u32 = 25;
+/// Blocks per second asked of PulseAudio, whose own default is one block every 2 s, and of ALSA, whose default
+/// was 140 blocks and a ring of two of them: more wake-ups, and less time to be late.
+const BLOCKS_PER_SECOND: u32 = 25;
 
 /// Which device, on which sound system; both by name or by default.
 #[derive(Clone, Debug, Default)]
@@ -49,15 +53,7 @@ pub(super) fn open(wanted: &Wanted, counters: &Arc<Counters>) -> Result<Opened, 
     wanted.select.check(&id, usize::from(channels))?;
     let rate = SampleRate::new(hz).ok_or_else(|| AudioError::RateOutOfRange { name: id.clone(), hz })?;
     let pulse = id.starts_with("pulseaudio:");
-    let config = StreamConfig {
-        channels,
-        sample_rate: hz,
-        buffer_size: if pulse {
-            BufferSize::Fixed(hz / PULSE_BLOCKS_PER_SECOND)
-        } else {
-            BufferSize::Default
-        },
-    };
+    let config = StreamConfig { channels, sample_rate: hz, buffer_size: block_of(&id, &supported) };
     // PulseAudio converts to floats itself, and reports formats that its own clients cannot ask for.
     let format = if pulse { SampleFormat::F32 } else { supported.sample_format() };
     let (producer, ring) = RingBuffer::new(hz as usize * RING_SECONDS);
@@ -72,6 +68,18 @@ pub(super) fn open(wanted: &Wanted, counters: &Arc<Counters>) -> Result<Opened, 
     let stream = build(&device, config, format, writer).map_err(failed)?;
     stream.play().map_err(failed)?;
     Ok(Opened { stream: Box::new(stream), ring, state, native: NativeFormat { rate, channels }, id })
+}
+
+/// How many frames a callback should bring.
+fn block_of(id: &str, supported: &SupportedStreamConfig) -> BufferSize {
+    let frames = supported.sample_rate() / BLOCKS_PER_SECOND;
+    match *supported.buffer_size() {
+        _ if id.starts_with("pulseaudio:") => BufferSize::Fixed(frames),
+        SupportedBufferSize::Range { min, max } if id.starts_with("alsa:") && min <= max => {
+            BufferSize::Fixed(frames.clamp(min, max))
+        }
+        _ => BufferSize::Default,
+    }
 }
 
 fn find(wanted: &Wanted) -> Result<cpal::Device, AudioError> {

@@ -17,8 +17,9 @@ use crate::audio::{AudioError, Resampler, SAMPLE_RATE, output_length};
 pub(super) const DEFAULT_WATCHDOG: Duration = Duration::from_secs(2);
 /// `read` returns within about this time, with or without audio, so that its caller can stop.
 const ANSWER_WITHIN: Duration = Duration::from_millis(100);
-/// How often the ring is looked at; the callback cannot wake the reader without a system call.
-const POLL: Duration = Duration::from_millis(20);
+/// How often the ring is looked at; the callback cannot wake the reader without a system call. A
+/// detector's frame is 32 ms: looking more often would only wake the processor.
+const POLL: Duration = Duration::from_millis(32);
 /// First and longest pause between attempts to open a dead device again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Attempts that may hang for ever before the sound system is given up: each one holds a thread.

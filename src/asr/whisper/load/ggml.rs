@@ -17,7 +17,7 @@ use candle_core::quantized::{GgmlDType, ggml_file::qtensor_from_ggml};
 use candle_core::{DType, Device, Tensor};
 
 use super::{LoadError, RawWeights, names};
-use crate::asr::whisper::vocabulary::Vocabulary;
+use crate::asr::whisper::vocabulary::{TokenTable, Vocabulary};
 
 pub(super) const MAGIC: u32 = 0x6767_6d6c;
 const N_HPARAMS: usize = 11;
@@ -71,7 +71,7 @@ fn parse(bytes: &[u8]) -> Result<GgmlModel, Error> {
             tensors.insert(name, tensor);
         }
     }
-    Ok(GgmlModel { weights: RawWeights { tensors, stored_as }, vocabulary: Vocabulary::from_bytes(tokens) })
+    Ok(GgmlModel { weights: RawWeights { tensors, stored_as }, vocabulary: Vocabulary::from_tokens(tokens) })
 }
 
 /// The label that users know a ggml type by: `q5_1`.
@@ -107,12 +107,12 @@ impl<'a> Cursor<'a> {
         Ok(n as usize)
     }
 
-    fn tokens(&mut self) -> Result<Vec<Vec<u8>>, Error> {
+    fn tokens(&mut self) -> Result<TokenTable, Error> {
         let n = self.size()?;
-        let mut tokens = Vec::with_capacity(n.min(60_000));
+        let mut tokens = TokenTable::default();
         for _ in 0..n {
             let len = self.size()?;
-            tokens.push(self.take(len)?.to_vec());
+            tokens.push(self.take(len)?);
         }
         Ok(tokens)
     }

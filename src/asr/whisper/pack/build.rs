@@ -50,8 +50,7 @@ pub(in crate::asr::whisper) fn build(
 
     let tokens = checkpoint.vocabulary.text_tokens();
     let token_lengths = tokens.iter().map(|t| u16::try_from(t.len()).unwrap_or(u16::MAX)).collect();
-    let text: Vec<u8> =
-        tokens.iter().flat_map(|t| &t[..t.len().min(usize::from(u16::MAX))]).copied().collect();
+    let text: Vec<u8> = tokens.iter().flat_map(|t| t.iter().take(usize::from(u16::MAX))).copied().collect();
     p.put("vocabulary", &text);
     let index = Index {
         dims,

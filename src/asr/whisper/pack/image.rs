@@ -9,6 +9,7 @@ use memmap2::{Mmap, MmapMut};
 
 use super::{ALIGN, FOOTER_LEN, FOOTER_MAGIC, Index, MAGIC, VERSION};
 use crate::asr::whisper::load::LoadError;
+use crate::asr::whisper::vocabulary::TokenTable;
 
 /// A mapped pack.
 #[derive(Clone)]
@@ -62,16 +63,17 @@ impl Image {
     }
 
     /// The bytes of each text token.
-    pub(in crate::asr::whisper) fn tokens(&self) -> Result<Vec<Vec<u8>>, LoadError> {
+    pub(in crate::asr::whisper) fn tokens(&self) -> Result<TokenTable, LoadError> {
         let total = self.index.token_lengths.iter().map(|n| usize::from(*n)).sum();
         let text = self.get::<u8>("vocabulary", total)?;
         let mut rest: &[u8] = &text;
-        let take = |n: &u16| {
-            let (token, after) = rest.split_at(usize::from(*n));
+        let mut tokens = TokenTable::default();
+        for len in &self.index.token_lengths {
+            let (token, after) = rest.split_at(usize::from(*len));
+            tokens.push(token);
             rest = after;
-            token.to_vec()
-        };
-        Ok(self.index.token_lengths.iter().map(take).collect())
+        }
+        Ok(tokens)
     }
 }
 
