@@ -161,7 +161,10 @@ fn stock_candle(c: &mut Criterion) {
     let tensors = checkpoint
         .tensors
         .into_iter()
-        .map(|(name, t)| (format!("model.{name}"), t.contiguous().expect("a copy")))
+        .map(|(name, t)| {
+            let t = t.contiguous().and_then(|t| t.to_dtype(DType::F32)).expect("a copy");
+            (format!("model.{name}"), t)
+        })
         .collect();
     let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
     let mut whisper = Whisper::load(&vb, config).expect("the reference loads");

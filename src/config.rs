@@ -124,7 +124,7 @@ impl Default for WhisperConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelineConfig {
-    /// Threads of the recognizer; 0 means one per core, less one where there are 4 or more.
+    /// Threads of the recognizer; 0 means one per fast core, less one where there are 4 or more.
     pub threads: usize,
     /// Audio that may wait for the recognizer before live utterances are dropped, ms.
     pub max_queued_ms: u64,

@@ -32,7 +32,7 @@ fn reference(checkpoint: load::Checkpoint) -> Whisper {
     let tensors: HashMap<String, Tensor> = checkpoint
         .tensors
         .into_iter()
-        .map(|(name, t)| (format!("model.{name}"), t.contiguous().unwrap()))
+        .map(|(name, t)| (format!("model.{name}"), t.contiguous().unwrap().to_dtype(DType::F32).unwrap()))
         .collect();
     Whisper::load(&VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu), config).unwrap()
 }

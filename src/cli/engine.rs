@@ -62,7 +62,7 @@ pub struct EngineArgs {
     /// Listen to one channel, counted from 0; the mean of all by default.
     #[arg(long, value_name = "N")]
     pub channel: Option<usize>,
-    /// Threads of the recognizer [default: one per core, less one where there are 4 or more].
+    /// Threads of the recognizer [default: one per fast core, less one where there are 4 or more].
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 }
@@ -157,12 +157,17 @@ impl EngineArgs {
         let how = LoadOptions {
             precision: profile.whisper.precision,
             threads: profile.pipeline.threads,
-            cache: Some(store.root().join(".packed")),
+            cache: Some(packed_folder(&store)),
             isa: self.isa,
         };
         let (recognizer, load) = recognizer(&profile.whisper.model, &store, options, &how)?;
         Ok(Engine { profile, endpointer, recognizer, load })
     }
+}
+
+/// Where packed weights are kept.
+pub fn packed_folder(store: &ModelStore) -> std::path::PathBuf {
+    store.root().join(".packed")
 }
 
 /// A loaded recognizer and its endpointer.

@@ -13,6 +13,7 @@ use earwitness::pipeline::{Event, Pipeline, RunSummary, StopSignal, UtteranceRes
 
 use super::engine::{Engine, EngineArgs};
 use super::exit::{self, CliError, Exit};
+use super::waits::Waits;
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]
@@ -203,42 +204,6 @@ struct Printer<'a> {
     terminal: bool,
     failed: Option<std::io::Error>,
     waits: Waits,
-}
-
-/// How long texts were waited for, ms.
-#[derive(Default)]
-struct Waits {
-    after_speech: Vec<f64>,
-    after_endpoint: Vec<f64>,
-}
-
-impl Waits {
-    fn add(&mut self, result: &UtteranceResult) {
-        self.after_speech.extend(result.latency_ms);
-        self.after_endpoint.extend(result.after_endpoint_ms);
-    }
-
-    fn report(&mut self, summary: &RunSummary) {
-        if self.after_speech.is_empty() {
-            return;
-        }
-        let n = self.after_speech.len();
-        let [speech, endpoint] = [&mut self.after_speech, &mut self.after_endpoint].map(|waits| {
-            waits.sort_by(f64::total_cmp);
-            [0.5, 0.95].map(|share| percentile(waits, share))
-        });
-        exit::eprint_line(&format!(
-            "{n} utterances, median (95th percentile): text {:.0} ms ({:.0}) after the end of speech, {:.1} ms ({:.1}) \
-             after the pause was long enough. {} of {} early recognitions were the answer.",
-            speech[0], speech[1], endpoint[0], endpoint[1], summary.speculations_used, summary.speculations,
-        ));
-    }
-}
-
-/// The nearest-rank percentile of sorted, non-empty values.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let rank = (sorted.len() as f64 * share).ceil() as usize;
-    sorted[rank.clamp(1, sorted.len()) - 1]
 }
 
 impl Printer<'_> {

@@ -14,6 +14,7 @@ mod listen;
 mod models;
 mod resources;
 mod transcribe;
+mod waits;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

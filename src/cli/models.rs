@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, TableStyle};
+use earwitness::asr::whisper::forget_packed;
 use earwitness::models::{
     Catalog, FileState, ImportOptions, ModelEntry, ModelError, ModelStore, PullEvent, PullOptions,
     PullOutcome, PullProgress, SourceChoice,
@@ -122,7 +123,12 @@ pub fn run(args: &ModelsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         }
         ModelsCommand::Verify { names } => verify(&store, names, args.json, out),
         ModelsCommand::Path { name } => print_path(name, &store.locate(name)?, args.json, out),
-        ModelsCommand::Rm { name } => Ok(store.remove(name)?),
+        ModelsCommand::Rm { name } => {
+            if let Ok(path) = store.locate(name) {
+                forget_packed(&super::engine::packed_folder(&store), &path);
+            }
+            Ok(store.remove(name)?)
+        }
     }
 }
 

@@ -109,14 +109,14 @@ pub fn write_ggml(checkpoint: &Checkpoint, to: &Path, dtype: GgmlDType) {
 
 /// Quantizes a copy: candle's quantizer looks at a view's whole storage.
 fn quantized(tensor: &Tensor, kind: GgmlDType) -> QTensor {
-    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    let values: Vec<f32> = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     let copy = Tensor::from_vec(values, tensor.dims(), tensor.device()).unwrap();
     QTensor::quantize(&copy, kind).unwrap()
 }
 
 /// The bytes of a tensor as a ggml type.
 fn stored(tensor: &Tensor, kind: GgmlDType) -> Vec<u8> {
-    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    let values: Vec<f32> = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
     match kind {
         GgmlDType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         GgmlDType::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),

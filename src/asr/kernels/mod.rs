@@ -5,6 +5,7 @@
 //! to its definition.
 
 pub(crate) mod attention;
+pub(crate) mod cores;
 pub(crate) mod f32;
 pub(crate) mod int8;
 pub(crate) mod math;

@@ -7,8 +7,8 @@
 
 use super::decoder::{DecoderState, Engine};
 use super::dims::ModelDims;
-use super::filter::log_sum_exp;
 use super::vocabulary::{SpecialTokens, Vocabulary};
+use crate::asr::kernels::math;
 use crate::asr::{Segment, Word};
 
 /// Seconds an encoder position lasts.
@@ -99,7 +99,7 @@ impl Aligner {
             engine.logits(state, Some(step), &mut logits);
             let text = &logits[..=special.end_of_text as usize];
             let next = (tokens[step + 1].min(special.end_of_text)) as usize;
-            probabilities.push((text[next] - log_sum_exp(text)).exp());
+            probabilities.push((text[next] - math::log_sum_exp(engine.compute.isa, text)).exp());
         }
         let mut sum = vec![0f32; tokens.len() * positions];
         for rows in &mut rows {

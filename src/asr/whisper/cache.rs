@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use super::load::{self, LoadError};
 use super::pack::{self, Image, Precision};
 use super::vocabulary::Vocabulary;
+use crate::asr::kernels::cores::default_threads;
 use crate::isa::Isa;
 
 /// How a model is loaded.
@@ -14,7 +15,7 @@ use crate::isa::Isa;
 pub struct LoadOptions {
     /// How linear layers compute.
     pub precision: Precision,
-    /// Threads, the caller's among them; 0 for one per core, less one where there are 4 or more.
+    /// Threads, the caller's among them; 0 for one per fast core, less one where there are 4 or more.
     pub threads: usize,
     /// Folder for packed weights; without it they are made anew at each start.
     pub cache: Option<PathBuf>,
@@ -24,13 +25,7 @@ pub struct LoadOptions {
 
 impl LoadOptions {
     pub(super) fn threads(&self) -> usize {
-        if self.threads > 0 {
-            return self.threads;
-        }
-        match std::thread::available_parallelism().map_or(1, usize::from) {
-            cores @ 4.. => cores - 1,
-            cores => cores,
-        }
+        if self.threads > 0 { self.threads } else { default_threads() }
     }
 }
 
@@ -38,7 +33,10 @@ impl LoadOptions {
 pub(super) fn open(path: &Path, how: &LoadOptions) -> Result<(Image, Vocabulary), LoadError> {
     let weights = load::weight_file(path)?;
     let folder = weights.parent().unwrap_or(Path::new(".")).to_owned();
-    let packed = how.cache.as_ref().and_then(|cache| Some(cache.join(pack_name(&weights, how.precision)?)));
+    let packed = how.cache.as_ref().and_then(|cache| {
+        let source = source_name(&weights)?;
+        Some(cache.join(format!("{source}-{}-{}", state_name(&weights)?, suffix(how.precision))))
+    });
     if let Some(file) = packed.as_deref().filter(|file| file.is_file()) {
         match Image::open(file) {
             Ok(image) => {
@@ -51,31 +49,63 @@ pub(super) fn open(path: &Path, how: &LoadOptions) -> Result<(Image, Vocabulary)
     let checkpoint = load::load(path)?;
     let tokens = checkpoint.vocabulary.text_tokens().clone();
     let bytes = pack::build(checkpoint, how.precision)?;
-    let written = packed.and_then(|file| match write(&file, &bytes) {
-        Ok(()) => Image::open(&file).ok(),
-        Err(why) => {
+    if let Some(file) = packed {
+        match write(&file, &bytes) {
+            Ok(()) => {
+                drop(bytes);
+                let others = |name: &str| name.ends_with(&suffix(how.precision)) && !file.ends_with(name);
+                remove_packs(file.parent().unwrap_or(Path::new(".")), &weights, others);
+                let damaged = |why| LoadError::Damaged { path: file.clone(), why };
+                return Ok((Image::open(&file).map_err(damaged)?, Vocabulary::from_pack(tokens, folder)));
+            }
             // A full disk costs time at the next start, nothing else.
-            tracing::warn!(file = %file.display(), %why, "packed weights could not be kept");
-            None
+            Err(why) => tracing::warn!(file = %file.display(), %why, "packed weights could not be kept"),
         }
-    });
-    let image = match written {
-        Some(image) => image,
-        None => Image::from_bytes(&bytes)?,
-    };
+    }
+    let image = Image::from_bytes(&bytes)?;
     Ok((image, Vocabulary::from_pack(tokens, folder)))
 }
 
-/// Names a pack after what it is made of: a changed checkpoint has another.
-fn pack_name(weights: &Path, precision: Precision) -> Option<String> {
-    use sha2::Digest;
-    let path = weights.canonicalize().ok()?;
-    let meta = path.metadata().ok()?;
+/// Removes what [`WhisperRecognizer::load_with`](super::WhisperRecognizer::load_with) keeps in the folder `cache`
+/// of the model at `path`, before the model itself is removed. A path that is no model has nothing there.
+pub fn forget_packed(cache: &Path, path: &Path) {
+    if let Ok(weights) = load::weight_file(path) {
+        remove_packs(cache, &weights, |_| true);
+    }
+}
+
+/// Removes the packs of `weights` whose names `which` picks.
+fn remove_packs(cache: &Path, weights: &Path, which: impl Fn(&str) -> bool) {
+    let Some(source) = source_name(weights) else { return };
+    for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with(&source) && which(name) && std::fs::remove_file(entry.path()).is_err() {
+            tracing::debug!(file = name, "a pack could not be removed");
+        }
+    }
+}
+
+/// Where the weights lie, as part of a pack's name.
+fn source_name(weights: &Path) -> Option<String> {
+    Some(digest(&weights.canonicalize().ok()?.display().to_string()))
+}
+
+/// What the weights are, as part of a pack's name: a changed checkpoint has another.
+fn state_name(weights: &Path) -> Option<String> {
+    let meta = weights.metadata().ok()?;
     let modified = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-    let what = format!("{} {} {modified} {}", path.display(), meta.len(), pack::VERSION);
-    let digest = sha2::Sha256::digest(what.as_bytes());
-    let hex: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    Some(format!("{hex}-{}.pack", precision.name()))
+    Some(digest(&format!("{} {modified} {}", meta.len(), pack::VERSION)))
+}
+
+fn suffix(precision: Precision) -> String {
+    format!("{}.pack", precision.name())
+}
+
+/// 12 hexadecimal digits of SHA-256.
+fn digest(text: &str) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(text.as_bytes()).iter().take(6).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Whole or not at all: written beside its place and renamed.
@@ -92,4 +122,34 @@ fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&partial); // it may not even exist
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_of_other_weights_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        std::fs::create_dir(&cache).unwrap();
+        let mut names = Vec::new();
+        for model in ["one", "two"] {
+            let weights = folder.path().join(model).join("model.bin");
+            std::fs::create_dir(folder.path().join(model)).unwrap();
+            std::fs::write(&weights, model).unwrap();
+            for precision in [Precision::Int8, Precision::F32] {
+                let (source, state) = (source_name(&weights).unwrap(), state_name(&weights).unwrap());
+                names.push(format!("{source}-{state}-{}", suffix(precision)));
+                std::fs::write(cache.join(names.last().unwrap()), "pack").unwrap();
+            }
+        }
+        let left = || names.iter().map(|name| cache.join(name).exists()).collect::<Vec<_>>();
+        remove_packs(&cache, &folder.path().join("one/model.bin"), |name| name.ends_with("f32.pack"));
+        assert_eq!(left(), [true, false, true, true]);
+        forget_packed(&cache, &folder.path().join("one"));
+        assert_eq!(left(), [false, false, true, true]);
+        forget_packed(&cache, &folder.path().join("missing"));
+        assert_eq!(left(), [false, false, true, true]);
+    }
 }

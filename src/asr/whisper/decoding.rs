@@ -6,7 +6,7 @@
 use std::io::Write;
 
 use super::decoder::{DecoderState, Engine};
-use super::filter::{LogitsFilter, NoTimestamps, Suppress, SuppressBlank, TimestampRules, log_sum_exp};
+use super::filter::{LogitsFilter, NoTimestamps, Suppress, SuppressBlank, TimestampRules};
 use super::options::DecodingOptions;
 use super::repetition::looped;
 use super::vocabulary::{SpecialTokens, Vocabulary};
@@ -51,6 +51,10 @@ pub(super) struct DecodingContext<'a> {
 }
 
 impl DecodingContext<'_> {
+    fn isa(&self) -> Isa {
+        self.engine.compute.isa
+    }
+
     /// Tokens that a window begins with, and where among them the transcript starts.
     pub(super) fn prompt(&self, language: Option<u32>) -> (Vec<u32>, usize) {
         let mut tokens = Vec::new();
@@ -152,16 +156,19 @@ impl DecodingContext<'_> {
         temperature: f32,
         observer: &mut dyn RecognitionObserver,
     ) -> Result<Hypothesis, RecognizerError> {
+        let isa = self.isa();
         let filters = self.filters();
         let mut rng = fastrand::Rng::with_seed(self.options.seed ^ u64::from(temperature.to_bits()));
         let mut logits = Vec::new();
         self.engine.step(state, prompt);
         self.engine.logits(state, Some(start), &mut logits);
-        let no_speech_prob = probability(&logits, self.special.no_speech as usize);
+        let no_speech_prob = probability(isa, &logits, self.special.no_speech as usize);
         self.engine.logits(state, None, &mut logits);
         let room = self.engine.decoder.capacity() - prompt.len();
         let limit = self.options.max_new_tokens.min(room);
         let mut tokens: Vec<u32> = Vec::with_capacity(limit);
+        // Timestamps grow from turn to turn, so loops are looked for in the text alone.
+        let mut text: Vec<u32> = Vec::with_capacity(limit);
         let mut sum_logprob = 0.0;
         let mut cut = None;
         let mut complete = false;
@@ -172,23 +179,26 @@ impl DecodingContext<'_> {
             for filter in &filters {
                 filter.apply(&mut logits, &tokens);
             }
-            let token = pick(&logits, temperature, &mut rng);
-            sum_logprob += logits[token as usize] - log_sum_exp(&logits);
+            let token = pick(isa, &logits, temperature, &mut rng);
+            sum_logprob += logits[token as usize] - math::log_sum_exp(isa, &logits);
             if token == self.special.end_of_text {
                 complete = true;
                 break;
             }
             tokens.push(token);
-            cut = self.loop_start(&tokens);
-            if cut.is_some() {
-                break;
+            if token < self.special.first_timestamp {
+                text.push(token);
+                cut = looped(&text);
+                if cut.is_some() {
+                    break;
+                }
             }
             self.engine.step(state, &[token]);
             self.engine.logits(state, None, &mut logits);
         }
         let avg_logprob = sum_logprob / (tokens.len() + 1) as f32;
         if let Some(keep) = cut {
-            tokens.truncate(keep);
+            tokens.truncate(self.place_of_text(&tokens, keep));
         }
         let text = self.vocabulary.decode(&tokens, &self.special);
         Ok(Hypothesis {
@@ -204,18 +214,19 @@ impl DecodingContext<'_> {
         })
     }
 
-    /// If the text repeats itself, how many of `tokens` to keep. Timestamps grow from turn to turn, so
-    /// only text is compared.
-    fn loop_start(&self, tokens: &[u32]) -> Option<usize> {
-        let is_text = |token: u32| token < self.special.first_timestamp;
-        let text: Vec<u32> = tokens.iter().copied().filter(|&t| is_text(t)).collect();
-        let keep = looped(&text)?;
-        tokens.iter().enumerate().filter(|(_, t)| is_text(**t)).nth(keep).map(|(at, _)| at)
+    /// Where among `tokens` the text token with `n` text tokens before it stands.
+    fn place_of_text(&self, tokens: &[u32], n: usize) -> usize {
+        let is_text = |(_, token): &(usize, &u32)| **token < self.special.first_timestamp;
+        tokens.iter().enumerate().filter(is_text).nth(n).map_or(tokens.len(), |(at, _)| at)
     }
 
     fn filters(&self) -> Vec<Box<dyn LogitsFilter + '_>> {
         let timestamps: Box<dyn LogitsFilter> = if self.options.timestamps {
-            Box::new(TimestampRules { special: self.special, max_initial: MAX_INITIAL_TIMESTAMP })
+            Box::new(TimestampRules {
+                special: self.special,
+                max_initial: MAX_INITIAL_TIMESTAMP,
+                isa: self.isa(),
+            })
         } else {
             Box::new(NoTimestamps { special: self.special })
         };
@@ -244,7 +255,7 @@ impl DecodingContext<'_> {
         let best = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).ok_or_else(|| {
             RecognizerError::Engine("none of the candidate languages is one of this model's".into())
         })?;
-        Ok((allowed[best], (scores[best] - log_sum_exp(&scores)).exp()))
+        Ok((allowed[best], (scores[best] - math::log_sum_exp(self.isa(), &scores)).exp()))
     }
 }
 
@@ -255,8 +266,8 @@ impl LogitsFilter for &Suppress {
 }
 
 /// The likeliest token, or at a temperature one drawn from the softmax of `logits / temperature`.
-fn pick(logits: &[f32], temperature: f32, rng: &mut fastrand::Rng) -> u32 {
-    let likeliest = || math::index_of_maximum(Isa::detect(), logits) as u32;
+fn pick(isa: Isa, logits: &[f32], temperature: f32, rng: &mut fastrand::Rng) -> u32 {
+    let likeliest = || math::index_of_maximum(isa, logits) as u32;
     if temperature <= 0.0 {
         return likeliest();
     }
@@ -273,8 +284,8 @@ fn pick(logits: &[f32], temperature: f32, rng: &mut fastrand::Rng) -> u32 {
     likeliest()
 }
 
-fn probability(logits: &[f32], token: usize) -> f32 {
-    (logits[token] - log_sum_exp(logits)).exp()
+fn probability(isa: Isa, logits: &[f32], token: usize) -> f32 {
+    (logits[token] - math::log_sum_exp(isa, logits)).exp()
 }
 
 /// Bytes of `text` over bytes of its zlib form; 0 for an empty text.
@@ -296,7 +307,7 @@ mod tests {
     #[test]
     fn greedy_takes_the_first_of_equals() {
         let mut rng = fastrand::Rng::with_seed(1);
-        assert_eq!(pick(&[0.0, 3.0, 3.0], 0.0, &mut rng), 1);
+        assert_eq!(pick(Isa::detect(), &[0.0, 3.0, 3.0], 0.0, &mut rng), 1);
     }
 
     #[test]
@@ -305,7 +316,7 @@ mod tests {
         let logits = [1.0, f32::NEG_INFINITY, 0.0];
         let mut counts = [0u32; 3];
         for _ in 0..10_000 {
-            counts[pick(&logits, 1.0, &mut rng) as usize] += 1;
+            counts[pick(Isa::detect(), &logits, 1.0, &mut rng) as usize] += 1;
         }
         // e / (e + 1) = 0.731
         assert!((f64::from(counts[0]) / 10_000.0 - 0.731).abs() < 0.02, "{counts:?}");

@@ -89,10 +89,17 @@ impl ModelDims {
         Ok(dims)
     }
 
-    fn check(&self) -> Result<(), LoadError> {
+    pub(super) fn check(&self) -> Result<(), LoadError> {
         let wrong = |what: &str| Err(LoadError::NotWhisper { why: what.to_owned() });
         if self.d_model == 0 || !self.d_model.is_multiple_of(HEAD_DIM) {
             return wrong("its width is not a multiple of the head size 64");
+        }
+        // Twice and more what the largest model has: sizes beyond it are damage.
+        if self.d_model > 4096 || self.n_audio_layers > 128 || self.n_text_layers > 128 {
+            return wrong("it is larger than any Whisper model");
+        }
+        if self.n_heads != self.d_model / HEAD_DIM {
+            return wrong("its heads do not make up its width");
         }
         if self.n_mels != 80 && self.n_mels != 128 {
             return wrong("its spectrogram has neither 80 nor 128 mel bands");

@@ -89,6 +89,7 @@ pub(super) struct TimestampRules {
     pub(super) special: SpecialTokens,
     /// Steps of 20 ms that the first timestamp may be late: 50, from the reference.
     pub(super) max_initial: usize,
+    pub(super) isa: Isa,
 }
 
 impl LogitsFilter for TimestampRules {
@@ -113,16 +114,11 @@ impl LogitsFilter for TimestampRules {
             logits[first + self.max_initial + 1..].fill(f32::NEG_INFINITY);
         }
         let (text, timestamps) = logits.split_at_mut(first);
-        let likeliest_text = math::maximum(Isa::detect(), text);
-        if log_sum_exp(timestamps) > likeliest_text {
+        let likeliest_text = math::maximum(self.isa, text);
+        if math::log_sum_exp(self.isa, timestamps) > likeliest_text {
             text.fill(f32::NEG_INFINITY);
         }
     }
-}
-
-/// `ln(sum(exp(x)))`, minus infinity where nothing is allowed.
-pub(super) fn log_sum_exp(x: &[f32]) -> f32 {
-    math::log_sum_exp(Isa::detect(), x)
 }
 
 #[cfg(test)]
@@ -134,7 +130,8 @@ mod tests {
     fn allowed(sampled: &[u32], set: impl Fn(&mut Vec<f32>)) -> Vec<f32> {
         let mut logits = vec![0.0; VOCAB];
         set(&mut logits);
-        TimestampRules { special: SpecialTokens::of(VOCAB), max_initial: 50 }.apply(&mut logits, sampled);
+        let rules = TimestampRules { special: SpecialTokens::of(VOCAB), max_initial: 50, isa: Isa::detect() };
+        rules.apply(&mut logits, sampled);
         logits
     }
 

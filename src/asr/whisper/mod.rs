@@ -30,7 +30,7 @@ mod windows;
 
 use std::path::Path;
 
-pub use cache::LoadOptions;
+pub use cache::{LoadOptions, forget_packed};
 pub use context::Context;
 pub use dims::{ModelDims, Operations};
 pub use filter::non_speech_tokens;
@@ -315,6 +315,16 @@ impl WhisperRecognizer {
             words: Vec::new(),
         })
     }
+}
+
+/// Opens packed weights with an untrusted index and builds a model on them; for fuzzing.
+#[doc(hidden)]
+pub fn fuzz_pack(bytes: &[u8]) {
+    let (body, json) = bytes.split_at(bytes.len().min(64));
+    let Ok(image) = pack::of_parts(body, json) else { return };
+    let dims = image.index.dims;
+    let _ = image.tokens().map(|tokens| tokens.len());
+    let _ = Encoder::new(&image, &dims).and_then(|_| Decoder::new(&image, &dims));
 }
 
 /// Those of `tokens` that are to be suppressed.

@@ -81,7 +81,7 @@ fn parse(bytes: &[u8]) -> Result<RawWeights, ParseError> {
         if variable.dims.is_empty() || name.ends_with("_scale") {
             continue; // options such as the number of heads, and int8 factors
         }
-        let tensor = to_f32(name, variable, &variables)?;
+        let tensor = to_tensor(name, variable, &variables)?;
         insert_canonical(&mut tensors, name, tensor)?;
     }
     Ok(RawWeights { tensors, stored_as: stored_as.to_owned() })
@@ -137,7 +137,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn to_f32(
+/// As it is stored, 8-bit values widened.
+fn to_tensor(
     name: &str,
     variable: &Variable<'_>,
     all: &HashMap<String, Variable<'_>>,
@@ -153,7 +154,7 @@ fn to_f32(
     if wanted != Some(variable.data.len()) {
         return Err(ParseError::Damaged(format!("`{name}` has more or less data than its shape")));
     }
-    Ok(Tensor::from_raw_buffer(variable.data, dtype, &variable.dims, &Device::Cpu)?.to_dtype(DType::F32)?)
+    Ok(Tensor::from_raw_buffer(variable.data, dtype, &variable.dims, &Device::Cpu)?)
 }
 
 /// `None` for a shape that is too large or has a 0, next to which the other sizes could be anything.

@@ -136,7 +136,7 @@ impl<'a> Cursor<'a> {
         if n_dims == 2 && dims[1] == 1 && name.ends_with(".bias") {
             dims.pop();
         }
-        let tensor = to_f32(dtype, data, dims).map_err(|e| damaged(format!("`{name}`: {e}")))?;
+        let tensor = to_tensor(dtype, data, dims).map_err(|e| damaged(format!("`{name}`: {e}")))?;
         Ok((name, dtype, tensor))
     }
 }
@@ -167,8 +167,8 @@ fn byte_count(dtype: GgmlDType, dims: &[usize]) -> Option<usize> {
         .then(|| (elements / dtype.block_size()).checked_mul(dtype.type_size()))?
 }
 
-/// Widens ggml data; `data` holds exactly [`byte_count`] bytes.
-fn to_f32(dtype: GgmlDType, data: &[u8], dims: Vec<usize>) -> candle_core::Result<Tensor> {
+/// As it is stored, blocks widened; `data` holds exactly [`byte_count`] bytes.
+fn to_tensor(dtype: GgmlDType, data: &[u8], dims: Vec<usize>) -> candle_core::Result<Tensor> {
     let plain = match dtype {
         GgmlDType::F32 => Some(DType::F32),
         GgmlDType::F16 => Some(DType::F16),
@@ -176,7 +176,7 @@ fn to_f32(dtype: GgmlDType, data: &[u8], dims: Vec<usize>) -> candle_core::Resul
         _ => None,
     };
     match plain {
-        Some(dtype) => Tensor::from_raw_buffer(data, dtype, &dims, &Device::Cpu)?.to_dtype(DType::F32),
+        Some(dtype) => Tensor::from_raw_buffer(data, dtype, &dims, &Device::Cpu),
         // The block readers look at the bytes as structures of 2-byte alignment, which a place in a
         // mapped file need not have and a fresh allocation has.
         None => {

@@ -49,7 +49,7 @@ pub enum WeightFormat {
 pub struct Checkpoint {
     /// Sizes, read from the tensors' shapes.
     pub dims: ModelDims,
-    /// `f32` tensors by canonical name.
+    /// Tensors by canonical name, in `f32`, `f16` or `bf16` as they are stored; 8-bit and smaller ones as `f32`.
     pub tensors: HashMap<String, Tensor>,
     /// The tokens.
     pub vocabulary: Vocabulary,

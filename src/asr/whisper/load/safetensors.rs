@@ -81,7 +81,6 @@ fn parse(bytes: &[u8], tensors: &mut HashMap<String, Tensor>) -> Result<String, 
             return Err(Error::Damaged(format!("`{name}` has no elements")));
         }
         let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)
-            .and_then(|t| t.to_dtype(DType::F32))
             .map_err(|e| Error::Damaged(e.to_string()))?;
         tensors.insert(name, tensor);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::{ALIGN, FOOTER_MAGIC, Index, MAGIC, Place, Precision, VERSION};
 use crate::asr::kernels::{PANEL, f32 as single, int8};
@@ -17,8 +17,15 @@ pub(in crate::asr::whisper) fn build(
 ) -> Result<Vec<u8>, LoadError> {
     let dims = checkpoint.dims;
     let d = dims.d_model;
-    let mut p =
-        Packer { tensors: checkpoint.tensors, precision, bytes: MAGIC.to_vec(), places: BTreeMap::new() };
+    // Grown by doubling, the pack would take up to three times its size for a moment.
+    let weights: usize = checkpoint.tensors.values().map(Tensor::elem_count).sum();
+    let size = match precision {
+        Precision::Int8 => weights + weights / 8,
+        Precision::F32 => 4 * (weights + weights / 32),
+    };
+    let mut bytes = Vec::with_capacity(size + (4 << 20));
+    bytes.extend(MAGIC);
+    let mut p = Packer { tensors: checkpoint.tensors, precision, bytes, places: BTreeMap::new() };
     p.bytes.extend(VERSION.to_le_bytes());
     p.bytes.extend([0; 4]);
 
@@ -101,7 +108,7 @@ impl Packer {
                 expected: format!("{shape:?}"),
             });
         }
-        Ok(tensor.flatten_all()?.to_vec1()?)
+        Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 
     fn vector(&mut self, name: &str, shape: &[usize]) -> Result<(), LoadError> {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(super) use build::build;
-pub(super) use image::{Image, Span};
+pub(super) use image::{Image, Span, of_parts};
 
 use super::dims::ModelDims;
 
