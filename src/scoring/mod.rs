@@ -7,16 +7,24 @@
 //! never the mean of rates. [`slot_values_found`] answers the narrower question whether the words
 //! that a command depends on came through.
 //!
+//! Two recognizers are compared with [`disagreement`] where nobody wrote down what was said, and with
+//! [`significance`] where somebody did; [`diff_texts`] lays them side by side for people.
+//!
 //! Arguments are always in the order `reference`, `hypothesis`.
 //!
 //! This module depends on nothing else in the crate, does no I/O and keeps no state.
 
 mod alignment;
+mod diff;
+mod disagreement;
 mod edit_counts;
 pub mod normalizer;
+pub mod significance;
 mod slots;
 
 pub use alignment::{AlignedWord, Alignment, align, count_edits, score};
+pub use diff::{DiffCell, DiffRow, Mark, diff_texts, diff_words};
+pub use disagreement::{Disagreement, disagreement};
 pub use edit_counts::EditCounts;
 pub use normalizer::{BasicNormalizer, EnglishNormalizer, MarkPolicy, Normalizer};
 pub use slots::{SlotScore, slot_values_found};
