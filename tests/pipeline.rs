@@ -80,20 +80,10 @@ impl Recognizer for FakeRecognizer {
             end: utterance.seconds(),
             text: text.clone(),
             tokens: vec![1],
-            temperature: 0.0,
-            avg_logprob: 0.0,
-            no_speech_prob: 0.0,
-            compression_ratio: 1.0,
-            words: vec![],
+            avg_logprob: Some(0.0),
+            ..Segment::default()
         };
-        Ok(Transcript {
-            text,
-            language: None,
-            outcome: Outcome::Transcript,
-            segments: vec![segment],
-            fallbacks: 0,
-            full_windows: 0,
-        })
+        Ok(Transcript::new(&text, None, vec![segment]))
     }
 }
 

@@ -4,6 +4,8 @@
 //! clocks. It tells a [`RecognitionObserver`] which stage it enters, so that whoever holds a clock
 //! can time the stages, and asks it now and then whether to go on.
 
+#[cfg(feature = "cloud")]
+pub mod cloud;
 pub(crate) mod kernels;
 mod transcript;
 pub mod whisper;
@@ -56,6 +58,8 @@ pub enum Stage {
     Decode,
     /// Tokens to word times.
     Align,
+    /// Waiting for a cloud's answer, upload and pauses between attempts included.
+    Cloud,
 }
 
 /// Watches a recognition and may stop it.
@@ -78,6 +82,10 @@ pub enum RecognizerError {
     /// The observer asked to stop.
     #[error("the recognition was cancelled")]
     Cancelled,
+    /// A cloud speech API gave no transcript.
+    #[cfg(feature = "cloud")]
+    #[error(transparent)]
+    Cloud(#[from] cloud::CloudError),
     /// The engine failed; nothing the caller did.
     #[error("the recognizer failed: {0}. Please report this together with the output of `earwitness doctor`")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -6,6 +6,7 @@
 pub mod capture;
 mod codec;
 mod decode;
+mod encode;
 mod error;
 mod frame;
 mod level;
@@ -17,6 +18,7 @@ mod source;
 mod wav_header;
 
 pub use decode::FileSource;
+pub use encode::{AudioFormat, encode_flac, encode_s16le, encode_wav};
 pub use error::{AudioError, Cause};
 pub use frame::{SAMPLE_RATE, SamplePosition, SampleRate, samples_in_ms, seconds_of};
 pub use level::{

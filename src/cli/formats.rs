@@ -163,17 +163,7 @@ mod tests {
     use super::*;
 
     fn segment(start: f64, end: f64, text: &str) -> Segment {
-        Segment {
-            start,
-            end,
-            text: text.to_owned(),
-            tokens: vec![1],
-            temperature: 0.0,
-            avg_logprob: -0.2,
-            no_speech_prob: 0.0,
-            compression_ratio: 1.0,
-            words: vec![],
-        }
+        Segment { start, end, text: text.to_owned(), tokens: vec![1], ..Segment::default() }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct StageTimings {
     pub decode_ms: f64,
     /// Word alignment.
     pub align_ms: f64,
+    /// Waiting for a cloud's answer, upload and pauses between attempts included.
+    pub cloud_ms: f64,
     /// The recognizer from start to answer.
     pub recognize_ms: f64,
 }
@@ -33,6 +35,7 @@ impl StageTimings {
         self.encode_ms += other.encode_ms;
         self.decode_ms += other.decode_ms;
         self.align_ms += other.align_ms;
+        self.cloud_ms += other.cloud_ms;
         self.recognize_ms += other.recognize_ms;
     }
 }
@@ -52,6 +55,7 @@ impl StageClock<'_> {
                 Stage::Encode => &mut self.timings.encode_ms,
                 Stage::Decode => &mut self.timings.decode_ms,
                 Stage::Align => &mut self.timings.align_ms,
+                Stage::Cloud => &mut self.timings.cloud_ms,
             };
             *slot += milliseconds(since.elapsed());
         }

@@ -264,7 +264,7 @@ fn place(segments: &mut [Segment], words: &[Spelled], starts: &[usize], probabil
                 start: time(token),
                 end: time(next).max(time(token)),
                 word: word.text.clone(),
-                probability: span.iter().sum::<f32>() / span.len().max(1) as f32,
+                probability: Some(span.iter().sum::<f32>() / span.len().max(1) as f32),
             });
             token = next;
         }

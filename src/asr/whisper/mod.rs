@@ -308,10 +308,10 @@ impl WhisperRecognizer {
             end: span.end,
             text,
             tokens: span.tokens.clone(),
-            temperature: hypothesis.temperature,
-            avg_logprob: hypothesis.avg_logprob,
-            no_speech_prob: hypothesis.no_speech_prob,
-            compression_ratio: hypothesis.compression_ratio,
+            temperature: Some(hypothesis.temperature),
+            avg_logprob: Some(hypothesis.avg_logprob),
+            no_speech_prob: Some(hypothesis.no_speech_prob),
+            compression_ratio: Some(hypothesis.compression_ratio),
             words: Vec::new(),
         })
     }

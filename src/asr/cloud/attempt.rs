@@ -1,0 +1,219 @@
+//! One deadline over all attempts, and the pauses between them.
+
+use std::future::Future;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::settings::CloudSettings;
+use super::{BadBody, CloudError};
+
+/// Longest answer that is read. A transcript of an hour with word times has 2 MB.
+const MAX_ANSWER_BYTES: usize = 16 << 20;
+/// Longest piece of a server's error message that is passed on.
+const MAX_MESSAGE_CHARS: usize = 200;
+
+/// What a server answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether the body says that it is JSON.
+    pub(super) fn is_json(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        kind.split(';').next().is_some_and(|kind| {
+            let kind = kind.trim().to_ascii_lowercase();
+            kind == "application/json" || kind.ends_with("+json")
+        })
+    }
+
+    /// The body as the JSON it must be.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, BadBody> {
+        if !self.is_json() {
+            let is = self.headers.get(CONTENT_TYPE).map_or("nothing", |_| "another");
+            return Err(BadBody::Malformed(format!("{is} content type instead of application/json")));
+        }
+        // An array would be taken for an object whose fields come in order.
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return Err(BadBody::Malformed("it is not a JSON object".to_owned()));
+        }
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+/// The attempts of one request.
+pub(super) struct Attempts<'a> {
+    settings: &'a CloudSettings,
+    deadline: Instant,
+}
+
+impl<'a> Attempts<'a> {
+    /// The deadline counts from now.
+    pub(super) fn new(settings: &'a CloudSettings) -> Self {
+        // The runtime's clock is monotonic: a jump of the wall clock changes nothing.
+        Self { settings, deadline: Instant::now() + settings.deadline }
+    }
+
+    /// Asks until there is a result, an error that stays, or no time.
+    pub(super) async fn run<T>(
+        &self,
+        request: impl Fn() -> RequestBuilder,
+        read: impl Fn(&Answer) -> Result<T, BadBody>,
+        own_retry_after: impl Fn(&Answer) -> Option<Duration>,
+    ) -> Result<T, CloudError> {
+        let mut last = None;
+        for attempt in 0.. {
+            let error = match self.within(self.attempt(request()), last).await {
+                Ok(answer) => match self.judge(&answer, &read, &own_retry_after) {
+                    Ok(result) => return Ok(result),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            if !error.retry_now() || attempt + 1 >= self.settings.attempts {
+                return Err(error);
+            }
+            let bound = self.settings.backoff.saturating_mul(1 << attempt.min(10));
+            let pause = error.retry_after().unwrap_or_else(|| bound.mul_f64(fastrand::f64()));
+            if Instant::now() + pause >= self.deadline {
+                // Nobody gains by waiting for what cannot come in time.
+                return Err(error);
+            }
+            tracing::info!(%error, ?pause, "asking the cloud again");
+            sleep(pause).await;
+            last = Some(Box::new(error));
+        }
+        unreachable!("attempts end within the loop")
+    }
+
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, CloudError>>,
+        last: Option<Box<CloudError>>,
+    ) -> Result<T, CloudError> {
+        match timeout_at(self.deadline, work).await {
+            Ok(result) => result,
+            Err(_) => Err(CloudError::Deadline {
+                host: self.settings.host(),
+                deadline: self.settings.deadline,
+                last,
+            }),
+        }
+    }
+
+    async fn attempt(&self, request: RequestBuilder) -> Result<Answer, CloudError> {
+        let transport = |e| CloudError::of_transport(&self.settings.host(), e);
+        let response = request.send().await.map_err(transport)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = self.body(response).await?;
+        Ok(Answer { status, headers, body })
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, CloudError> {
+        let mut body = Vec::new();
+        let host = || self.settings.host();
+        while let Some(block) = response.chunk().await.map_err(|e| CloudError::of_transport(&host(), e))? {
+            body.extend_from_slice(&block);
+            if body.len() > MAX_ANSWER_BYTES {
+                return Err(CloudError::BadAnswer {
+                    host: host(),
+                    why: "it is longer than 16 MB".to_owned(),
+                });
+            }
+        }
+        Ok(body)
+    }
+
+    fn judge<T>(
+        &self,
+        answer: &Answer,
+        read: &impl Fn(&Answer) -> Result<T, BadBody>,
+        own_retry_after: &impl Fn(&Answer) -> Option<Duration>,
+    ) -> Result<T, CloudError> {
+        let host = self.settings.host();
+        match answer.status {
+            200 => read(answer).map_err(|bad| match bad {
+                BadBody::Malformed(why) => CloudError::BadAnswer { host, why },
+                BadBody::Trouble(why) => CloudError::Trouble { host, why },
+            }),
+            status => Err(CloudError::Status {
+                host,
+                status,
+                message: self.message(answer),
+                retry_after: retry_after(&answer.headers).or_else(|| own_retry_after(answer)),
+                exhausted: is_exhausted(answer),
+            }),
+        }
+    }
+
+    /// The server's words on an error: of JSON those of a known field, of other texts none.
+    fn message(&self, answer: &Answer) -> String {
+        let Ok(body) = serde_json::from_slice::<serde_json::Value>(&answer.body) else {
+            return String::new();
+        };
+        let known = ["/error/message", "/err_msg", "/message", "/detail", "/detail/0/msg", "/error"];
+        let Some(words) = known.iter().find_map(|path| body.pointer(path)?.as_str()) else {
+            return String::new();
+        };
+        let words: String = words.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE_CHARS).collect();
+        let words = words.trim_end_matches('.').to_owned();
+        let words = self.settings.key.as_ref().map_or_else(|| words.clone(), |key| key.redact(&words));
+        match &self.settings.prompt {
+            Some(prompt) if !prompt.is_empty() => words.replace(prompt.as_str(), "[prompt]"),
+            _ => words,
+        }
+    }
+}
+
+/// A status 429 that no waiting cures.
+fn is_exhausted(answer: &Answer) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    ["/error/code", "/error/type"].iter().any(|path| {
+        let word = body.pointer(path).and_then(|word| word.as_str());
+        matches!(word, Some("insufficient_quota" | "credit_balance_exhausted"))
+    })
+}
+
+/// `Retry-After` in seconds, or as a date counted from the answer's own `Date`, so that this machine's clock
+/// does not matter.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    if let Some(ms) = text("retry-after-ms").and_then(|ms| ms.parse::<f64>().ok()) {
+        return Duration::try_from_secs_f64(ms / 1e3).ok();
+    }
+    let after = text(RETRY_AFTER.as_str())?;
+    if let Ok(seconds) = after.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let wait = date(after)?.duration_since(date(text("date")?)?);
+    Some(wait.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn retry_after_is_read_in_each_of_its_forms() {
+        let seconds = |pairs: &[_]| retry_after(&headers(pairs)).map(|d| d.as_secs_f64());
+        assert_eq!(seconds(&[("retry-after", "7")]), Some(7.0));
+        assert_eq!(seconds(&[("retry-after", "0.5")]), Some(0.5));
+        assert_eq!(seconds(&[("retry-after-ms", "250"), ("retry-after", "9")]), Some(0.25));
+        let (then, now) = ("Wed, 21 Oct 2026 07:28:30 GMT", "Wed, 21 Oct 2026 07:28:00 GMT");
+        assert_eq!(seconds(&[("retry-after", then), ("date", now)]), Some(30.0));
+        assert_eq!(seconds(&[("retry-after", now), ("date", then)]), Some(0.0));
+        for odd in ["", "-3", "soon", "NaN", "inf", "1e300"] {
+            assert_eq!(retry_after(&headers(&[("retry-after", odd)])), None, "{odd:?}");
+        }
+    }
+}
