@@ -17,7 +17,10 @@
 //! | [`isa`] | the processor's instruction sets, chosen at run time |
 //! | [`models`] | weights by name: download, checksum, cache, import |
 //! | [`scoring`] | text normalization, word error rate |
+//! | `server` | the recognizer for other programs: OpenAI's routes, Wyoming (feature `serve`) |
+//! | [`subtitles`] | timed text as SubRip and WebVTT |
 //! | [`config`] | device profiles |
+//! | [`private_file`] | files with secrets |
 //!
 //! See [`pipeline::Pipeline`] for an example that transcribes a recording utterance by utterance.
 
@@ -28,6 +31,10 @@ pub mod endpoint;
 pub mod isa;
 pub mod models;
 pub mod pipeline;
+pub mod private_file;
 pub mod scoring;
+#[cfg(feature = "serve")]
+pub mod server;
+pub mod subtitles;
 pub mod utterance;
 pub mod vad;

@@ -45,7 +45,9 @@ fn arrows_point_down_only() {
         ("vad", &["vad", "audio", "isa"]),
         ("utterance", &["audio"]),
         ("endpoint", &["endpoint", "audio", "utterance", "vad"]),
-        ("asr", &["asr", "audio", "isa", "utterance"]),
+        ("asr", &["asr", "audio", "isa", "private_file", "utterance"]),
+        ("subtitles", &["asr"]),
+        ("server", &["server", "asr", "audio", "endpoint", "pipeline", "subtitles", "utterance"]),
         ("scoring", &["scoring"]),
         ("models", &["models"]),
         ("pipeline", &["pipeline", "asr", "audio", "endpoint", "utterance"]),
@@ -70,10 +72,13 @@ fn arrows_point_down_only() {
 #[test]
 fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
     let rules: &[(&str, &[&str])] = &[
-        ("Instant::now", &["asr/cloud", "audio/capture", "audio/replay", "models", "pipeline", "cli"]),
+        (
+            "Instant::now",
+            &["asr/cloud", "audio/capture", "audio/replay", "models", "pipeline", "server", "cli"],
+        ),
         ("SystemTime::now", &["models"]),
         ("thread::spawn", &["audio/capture", "pipeline", "models"]),
-        ("thread::Builder", &["asr/kernels", "audio/capture", "pipeline", "models"]),
+        ("thread::Builder", &["asr/kernels", "audio/capture", "pipeline", "models", "server"]),
         ("thread::scope", &["pipeline"]),
         ("TcpStream", &[]),
         ("reqwest", &["asr/cloud", "models"]),

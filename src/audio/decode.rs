@@ -10,7 +10,7 @@
 //! such files are late by that much. MP3, Vorbis and the lossless formats are exact.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read as ByteRead};
+use std::io::{Cursor, ErrorKind, Read as ByteRead};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -101,6 +101,21 @@ impl FileSource {
         select: ChannelSelect,
     ) -> Result<Self, AudioError> {
         Self::from_media(Box::new(ReadOnlySource::new(Pipe(Mutex::new(reader)))), name.to_owned(), select)
+    }
+
+    /// Decodes a file that is in memory. `name` is for messages.
+    ///
+    /// # Errors
+    /// As [`FileSource::open`].
+    pub fn from_memory(
+        file: impl AsRef<[u8]> + Send + Sync + 'static,
+        name: &str,
+        select: ChannelSelect,
+    ) -> Result<Self, AudioError> {
+        if file.as_ref().is_empty() {
+            return Err(AudioError::EmptyFile { name: name.to_owned() });
+        }
+        Self::from_media(Box::new(Cursor::new(file)), name.to_owned(), select)
     }
 
     fn from_media(

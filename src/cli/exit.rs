@@ -7,6 +7,7 @@ use earwitness::audio::AudioError;
 use earwitness::config::ProfileError;
 use earwitness::models::{ModelError, ModelErrorKind};
 use earwitness::pipeline::PipelineError;
+use earwitness::private_file::PrivateFileError;
 use earwitness::vad::SileroError;
 
 /// The class of a failure. Documented in `--help`.
@@ -92,8 +93,12 @@ fn class_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if cause.is::<LoadError>() || cause.is::<SileroError>() {
         return Some(Exit::Model);
     }
-    if cause.is::<ProfileError>() {
+    if cause.is::<ProfileError>() || cause.is::<PrivateFileError>() {
         return Some(Exit::Config);
+    }
+    #[cfg(feature = "serve")]
+    if let Some(earwitness::server::ServerError::Listen { .. }) = cause.downcast_ref() {
+        return Some(Exit::Network);
     }
     cause.downcast_ref::<std::io::Error>().map(|_| Exit::Disk)
 }

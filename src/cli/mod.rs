@@ -13,6 +13,8 @@ mod formats;
 mod listen;
 mod models;
 mod resources;
+#[cfg(feature = "serve")]
+mod serve;
 mod transcribe;
 mod waits;
 
@@ -39,6 +41,7 @@ Examples:
   earwitness listen                               transcribe the microphone
   earwitness transcribe talk.mp3                  print the text
   earwitness transcribe *.wav -f srt -o out/      write subtitles
+  earwitness serve --model tiny.en                OpenAI-compatible speech server on this machine
   earwitness evaluate manifest.jsonl              word error rate on labelled recordings
   earwitness doctor                               what is missing on this machine
 
@@ -51,6 +54,9 @@ enum Command {
     Transcribe(transcribe::Args),
     /// Transcribe the microphone, or a recording replayed as if spoken now.
     Listen(listen::Args),
+    /// Serve the recognizer to other programs.
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
     /// List microphones.
     Devices(devices::Args),
     /// Check this machine: microphone, processor, models, disk.
@@ -72,6 +78,8 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Listen(args) => listen::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Models(args) => models::run(&args, &mut std::io::stdout()),

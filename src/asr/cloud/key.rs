@@ -1,9 +1,11 @@
 //! API keys: from the environment or a private file, never shown.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reqwest::header::HeaderValue;
+
+use crate::private_file::{self, PrivateFileError};
 
 /// A secret that is sent and never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,17 +17,9 @@ pub enum KeyError {
     /// The variable is not set.
     #[error("the environment variable {0} is not set: set it to the key, or name another in `cloud.key_env`")]
     NotSet(String),
-    /// The file cannot be read.
-    #[error("cannot read the key file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// Others may read the file.
-    #[error("the key file {} can be read by others: run `chmod 600 {}`", .0.display(), .0.display())]
-    Exposed(PathBuf),
+    /// The file cannot be read, or others can.
+    #[error("the key file: {0}")]
+    File(#[from] PrivateFileError),
     /// Empty, or no text that a header can hold.
     #[error("the key in {0} is empty or holds characters that no key has")]
     Unusable(String),
@@ -53,16 +47,8 @@ impl ApiKey {
     /// # Errors
     /// [`KeyError`], also if group or others may read the file.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
-        let read = |source| KeyError::Read { path: path.to_owned(), source };
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(path).map_err(read)?.permissions().mode();
-            if mode & 0o077 != 0 {
-                return Err(KeyError::Exposed(path.to_owned()));
-            }
-        }
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        let content = private_file::read(path)?;
+        let text = String::from_utf8_lossy(&content);
         Self::new(&text).ok_or_else(|| KeyError::Unusable(path.display().to_string()))
     }
 
@@ -100,23 +86,5 @@ mod tests {
         for bad in ["", "  ", "a b", "ключ", "a\nb"] {
             assert!(ApiKey::new(bad).is_none(), "{bad:?}");
         }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_key_file_that_others_can_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        std::fs::write(&path, "secret\n").unwrap();
-        for (mode, fits) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            let key = ApiKey::from_file(&path);
-            assert_eq!(key.is_ok(), fits, "{mode:o}");
-            if let Err(error) = key {
-                assert!(error.to_string().contains("chmod 600"), "{error}");
-            }
-        }
-        assert!(matches!(ApiKey::from_file(&folder.path().join("none")), Err(KeyError::Read { .. })));
     }
 }
