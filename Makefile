@@ -33,6 +33,7 @@ demo: ## Build, install what is missing, transcribe a recorded reading as if spo
 test: ## Install the models and recordings that the tests use, run every test
 	@$(setup) test
 	$(CARGO) test --locked --workspace --no-run
+	@sh scripts/install-clients.sh $(target_dir)
 	@$(target_dir)/debug/earwitness models pull $(TEST_MODELS)
 	$(CARGO) test --locked --workspace $(ARGS)
 

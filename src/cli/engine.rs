@@ -243,7 +243,8 @@ pub fn endpointer(profile: &Profile, store: &ModelStore) -> Result<Endpointer> {
     Ok(Endpointer::new(profile.endpoint.clone(), detector(profile, store)?)?)
 }
 
-fn detector(profile: &Profile, store: &ModelStore) -> Result<Box<dyn VoiceActivityDetector>> {
+/// The detector that a profile asks for.
+pub fn detector(profile: &Profile, store: &ModelStore) -> Result<Box<dyn VoiceActivityDetector>> {
     Ok(match profile.vad.detector {
         DetectorKind::Silero => Box::new(SileroVad::from_file(store.locate(&profile.vad.model)?)?),
         #[cfg(feature = "webrtc")]

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use earwitness::models::ModelStore;
 use earwitness::private_file;
 use earwitness::server::{Engine, ServerOptions, SpeechServer, Tokens};
 
@@ -12,7 +13,7 @@ use super::engine::EngineArgs;
 use super::exit::{self, CliError, Exit};
 use super::listen::stop_on_interrupt;
 
-/// Serve the recognizer to other programs: OpenAI's audio routes.
+/// Serve the recognizer to other programs: OpenAI's audio routes, and Wyoming.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -21,12 +22,19 @@ Examples:
   OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=none python my_program.py
   earwitness serve --listen 0.0.0.0:8080 --token-file tokens.txt --model base
 
-Routes: POST /v1/audio/transcriptions and /v1/audio/translations, GET /v1/models, /health, /metrics.
+Routes: POST /v1/audio/transcriptions and /v1/audio/translations, GET /v1/models, /v1/realtime (websocket),
+/health, /metrics.
 A full queue answers 429 with Retry-After. Ctrl-C finishes what was taken; a second one ends at once.")]
 pub struct Args {
     /// Address and port for HTTP; other machines can reach it only if you say so here, and then need a token.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Address and port for the Wyoming protocol (Home Assistant). It knows no tokens.
+    #[arg(long, default_value = "127.0.0.1:10300", value_name = "ADDRESS")]
+    wyoming: SocketAddr,
+    /// Do not speak Wyoming.
+    #[arg(long, conflicts_with = "wyoming")]
+    no_wyoming: bool,
     /// File with the accepted bearer tokens, one a line, readable by you alone [env: EARWITNESS_SERVE_TOKENS, separated by commas].
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -52,6 +60,10 @@ pub fn run(args: &Args) -> Result<()> {
         );
         return Err(CliError::new(Exit::Usage, message).into());
     }
+    let wyoming = (!args.no_wyoming).then_some(args.wyoming);
+    if wyoming.is_some_and(|address| !address.ip().is_loopback()) {
+        tracing::warn!("Wyoming knows no tokens: every machine that reaches {} may use it", args.wyoming);
+    }
     let mut engines = Vec::new();
     for _ in 0..args.engines.get() {
         let engine = args.engine.load()?;
@@ -59,13 +71,20 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let options = ServerOptions {
         listen: args.listen,
+        wyoming,
         tokens,
         max_body_bytes: usize::from(args.max_upload_mib) << 20,
         max_queued: usize::from(args.max_queued),
     };
+    let profile = args.engine.profile()?;
+    let detector = Box::new(move || {
+        let store = ModelStore::open_default().map_err(|e| e.to_string())?;
+        super::engine::detector(&profile, &store).map_err(|e| exit::one_line(&e))
+    });
     let stop = stop_on_interrupt()?;
-    SpeechServer::new(engines, options)?.run(&stop, |address| {
-        exit::eprint_line(&format!("Serving on http://{address}/v1. Ctrl-C ends."));
+    SpeechServer::new(engines, detector, options)?.run(&stop, |listening| {
+        let wyoming = listening.wyoming.map_or_else(String::new, |a| format!(" and tcp://{a} (Wyoming)"));
+        exit::eprint_line(&format!("Serving on http://{}/v1{wyoming}. Ctrl-C ends.", listening.http));
     })?;
     Ok(())
 }

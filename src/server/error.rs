@@ -17,7 +17,7 @@ pub(super) struct ApiError {
     pub(super) kind: &'static str,
     pub(super) code: Option<&'static str>,
     pub(super) param: Option<&'static str>,
-    retry_after: Option<Duration>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl ApiError {

@@ -18,8 +18,12 @@ mod error;
 mod form;
 mod metrics;
 mod pool;
+mod realtime;
+mod realtime_session;
 mod render;
 mod transcriptions;
+mod wyoming;
+mod wyoming_event;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -33,13 +37,16 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
 
 pub use auth::Tokens;
 pub use pool::Engine;
 
 use crate::asr::Recognizer;
 use crate::asr::whisper::DecodingOptions;
+use crate::endpoint::EndpointRules;
 use crate::pipeline::StopSignal;
+use crate::vad::VoiceActivityDetector;
 use error::ApiError;
 use metrics::Metrics;
 use pool::EnginePool;
@@ -47,11 +54,16 @@ use pool::EnginePool;
 /// How often a running server asks whether it shall stop.
 const STOP_POLL: Duration = Duration::from_millis(50);
 
+/// How long sessions may take to end.
+const SESSION_GRACE: Duration = Duration::from_secs(20);
+
 /// How a server runs.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// Where HTTP is listened to; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where Wyoming is listened to, if anywhere. It knows no tokens.
+    pub wyoming: Option<SocketAddr>,
     /// Who may ask.
     pub tokens: Tokens,
     /// Largest request, bytes. 26 214 400: OpenAI's own limit of 25 MB.
@@ -64,6 +76,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            wyoming: None,
             tokens: Tokens::default(),
             max_body_bytes: 25 << 20,
             max_queued: 32,
@@ -92,8 +105,27 @@ pub enum ServerError {
     Io(#[from] std::io::Error),
 }
 
+/// Makes a detector of speech for a live session.
+pub type DetectorFactory = Box<dyn Fn() -> Result<Box<dyn VoiceActivityDetector>, String> + Send + Sync>;
+
+/// Where a running server listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening {
+    /// HTTP.
+    pub http: SocketAddr,
+    /// Wyoming.
+    pub wyoming: Option<SocketAddr>,
+}
+
 /// What all requests share.
 struct Shared {
+    /// Of live sessions.
+    detector: DetectorFactory,
+    rules: EndpointRules,
+    /// Becomes true when the server is to end.
+    stopping: watch::Receiver<bool>,
+    /// Never used: that it is gone tells that no request or session is left.
+    _alive: mpsc::Sender<()>,
     pool: EnginePool,
     metrics: Arc<Metrics>,
     tokens: Tokens,
@@ -118,20 +150,34 @@ impl Shared {
 pub struct SpeechServer {
     shared: Arc<Shared>,
     options: ServerOptions,
+    stop: watch::Sender<bool>,
+    /// Ends when no session is alive.
+    sessions: mpsc::Receiver<()>,
 }
 
 impl SpeechServer {
-    /// A server in front of `engines`, which all have the same model and options.
+    /// A server in front of `engines`, which all have the same model and options; `detector` is for live sessions.
     ///
     /// # Errors
     /// [`ServerError::NoEngine`], or no threads.
-    pub fn new(engines: Vec<Engine>, options: ServerOptions) -> Result<Self, ServerError> {
+    pub fn new(
+        engines: Vec<Engine>,
+        detector: DetectorFactory,
+        options: ServerOptions,
+    ) -> Result<Self, ServerError> {
         let first = engines.first().ok_or(ServerError::NoEngine)?;
         let model = first.recognizer.engine().model.clone();
         let multilingual = first.recognizer.dims().is_multilingual();
         let decoding = first.recognizer.options().clone();
+        let rules = first.endpointer.rules().clone();
         let metrics = Arc::new(Metrics::new());
+        let (stop, stopping) = watch::channel(false);
+        let (alive, sessions) = mpsc::channel(1);
         let shared = Arc::new(Shared {
+            detector,
+            rules,
+            stopping,
+            _alive: alive,
             pool: EnginePool::new(engines, options.max_queued, metrics.clone())?,
             metrics,
             tokens: options.tokens.clone(),
@@ -140,14 +186,14 @@ impl SpeechServer {
             options: decoding,
             max_body_bytes: options.max_body_bytes,
         });
-        Ok(Self { shared, options })
+        Ok(Self { shared, options, stop, sessions })
     }
 
-    /// Serves until `stop`, finishes what it took, and returns. `ready` is told the address once it listens.
+    /// Serves until `stop`, finishes what it took, and returns. `ready` is told where it listens.
     ///
     /// # Errors
     /// [`ServerError::Listen`] and other failures of the system.
-    pub fn run(self, stop: &StopSignal, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
+    pub fn run(self, stop: &StopSignal, ready: impl FnOnce(Listening)) -> Result<(), ServerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("serve")
@@ -156,22 +202,64 @@ impl SpeechServer {
         runtime.block_on(self.serve(stop, ready))
     }
 
-    async fn serve(self, stop: &StopSignal, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
-        let address = self.options.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })?;
-        ready(listener.local_addr()?);
-        let app = routes(self.shared.clone());
-        axum::serve(listener, app).with_graceful_shutdown(stopped(stop.clone())).await?;
+    async fn serve(mut self, stop: &StopSignal, ready: impl FnOnce(Listening)) -> Result<(), ServerError> {
+        let http = bind(self.options.listen).await?;
+        let wyoming = match self.options.wyoming {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        ready(Listening {
+            http: http.local_addr()?,
+            wyoming: wyoming.as_ref().map(TcpListener::local_addr).transpose()?,
+        });
+        if let Some(listener) = wyoming {
+            tokio::spawn(accept_wyoming(listener, self.shared.clone()));
+        }
+        let signal = stopped(stop.clone(), self.stop);
+        axum::serve(http, routes(self.shared.clone())).with_graceful_shutdown(signal).await?;
+        drop(self.shared);
+        // Requests are over; sessions answer what was committed to them.
+        if tokio::time::timeout(SESSION_GRACE, self.sessions.recv()).await.is_err() {
+            tracing::warn!("sessions were cut off: they did not end within {} s", SESSION_GRACE.as_secs());
+        }
         Ok(())
     }
 }
 
-fn stopped(stop: StopSignal) -> impl Future<Output = ()> + Send + 'static {
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })
+}
+
+async fn accept_wyoming(listener: TcpListener, shared: Arc<Shared>) {
+    let mut stopping = shared.stopping.clone();
+    loop {
+        tokio::select! {
+            () = stops(&mut stopping) => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(tokio::spawn(wyoming::converse(shared.clone(), stream))),
+                Err(error) => {
+                    // Such as no more file descriptors: what is going on may end and give some back.
+                    tracing::warn!(%error, "a Wyoming connection could not be taken");
+                    tokio::time::sleep(STOP_POLL).await;
+                }
+            },
+        }
+    }
+}
+
+/// Returns when the server is to end.
+async fn stops(stopping: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone, which is an end too.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+fn stopped(stop: StopSignal, tell: watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
     async move {
         while !stop.is_stopped() {
             tokio::time::sleep(STOP_POLL).await;
         }
+        // Nobody listens if there are no sessions.
+        let _ = tell.send(true);
     }
 }
 
@@ -181,6 +269,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/v1/audio/translations", post(transcriptions::translations))
         .route("/v1/models", get(models))
         .route("/v1/models/{id}", get(model))
+        .route("/v1/realtime", get(realtime::realtime))
         .route("/health", get(health))
         .route("/metrics", get(metrics_text))
         .fallback(|| async { ApiError::no_route() })

@@ -10,7 +10,8 @@ use crate::asr::whisper::{Task, find_language, join};
 use crate::asr::{Segment, Word};
 use crate::subtitles;
 
-/// A finished transcript of one upload.
+/// The transcript of one recording, as far as it has come.
+#[derive(Default)]
 pub(super) struct Answer {
     pub(super) segments: Vec<Segment>,
     pub(super) language: Option<String>,
@@ -20,6 +21,19 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn text(&self) -> String {
         join(&self.segments, self.language.as_deref())
+    }
+
+    /// Adds an utterance's text and gives what it adds to the whole, with the space before it; `None` if nothing.
+    pub(super) fn add(&mut self, segments: Vec<Segment>, language: Option<String>) -> Option<String> {
+        if segments.is_empty() {
+            return None;
+        }
+        let before = self.text();
+        self.language = self.language.take().or(language);
+        self.segments.extend(segments);
+        let whole = self.text();
+        // The first text may settle the language, and with it how all are joined.
+        Some(whole.strip_prefix(&before).unwrap_or(&whole).to_owned())
     }
 
     /// What OpenAI bills by; here it tells how much was heard.

@@ -17,7 +17,7 @@ use super::error::ApiError;
 use super::form::Form;
 use super::pool::{Job, JobAudio, Place, Update};
 use super::render::Answer;
-use crate::asr::whisper::{Task, join};
+use crate::asr::whisper::Task;
 
 /// An upload must be complete within this: 25 MB over a line of 1 Mbit/s.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(240);
@@ -72,21 +72,16 @@ pub(super) fn submit(
     received
 }
 
+/// What has come of an answer so far.
+pub(super) type Collected = Answer;
+
 /// The whole answer.
 pub(super) async fn collect(mut updates: UnboundedReceiver<Update>) -> Result<Answer, ApiError> {
-    let mut answer = Answer { segments: Vec::new(), language: None, seconds: 0.0 };
+    let mut collected = Collected::default();
     while let Some(update) = updates.recv().await {
         match update {
-            Update::Segments { segments, language } => {
-                if !segments.is_empty() {
-                    answer.language = answer.language.or(language);
-                }
-                answer.segments.extend(segments);
-            }
-            Update::Done(result) => {
-                answer.seconds = result?;
-                return Ok(answer);
-            }
+            Update::Segments { segments, language } => drop(collected.add(segments, language)),
+            Update::Done(result) => return Ok(Answer { seconds: result?, ..collected }),
         }
     }
     Err(ApiError::internal("the engine ended before its answer"))
@@ -99,7 +94,7 @@ async fn streamed(mut updates: UnboundedReceiver<Update>) -> Result<Response, Ap
         Some(Update::Done(Err(error))) => return Err(error.into()),
         first => first,
     };
-    let mut answer = Answer { segments: Vec::new(), language: None, seconds: 0.0 };
+    let mut answer = Collected::default();
     let events =
         tokio_stream::iter(first).chain(UnboundedReceiverStream::new(updates)).flat_map(move |update| {
             let messages = next(&mut answer, update);
@@ -111,21 +106,12 @@ async fn streamed(mut updates: UnboundedReceiver<Update>) -> Result<Response, Ap
 }
 
 /// The messages that an update becomes.
-fn next(answer: &mut Answer, update: Update) -> Vec<String> {
+fn next(answer: &mut Collected, update: Update) -> Vec<String> {
     match update {
-        Update::Segments { segments, language } => {
-            let text = join(&segments, language.as_deref());
-            if text.is_empty() {
-                return Vec::new();
-            }
-            let before = answer.text();
-            answer.language = answer.language.take().or(language);
-            answer.segments.extend(segments);
-            // Deltas add up to the whole text, whatever separates its parts.
-            let whole = answer.text();
-            let delta = whole.strip_prefix(&before).unwrap_or(&text);
-            vec![json!({ "type": "transcript.text.delta", "delta": delta }).to_string()]
-        }
+        Update::Segments { segments, language } => match answer.add(segments, language) {
+            Some(delta) => vec![json!({ "type": "transcript.text.delta", "delta": delta }).to_string()],
+            None => Vec::new(),
+        },
         Update::Done(Ok(seconds)) => {
             answer.seconds = seconds;
             let done = json!({
