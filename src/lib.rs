@@ -16,6 +16,7 @@
 //! | [`pipeline`] | the above on threads, with events and timings |
 //! | [`isa`] | the processor's instruction sets, chosen at run time |
 //! | [`models`] | weights by name: download, checksum, cache, import |
+//! | [`uplink`] | utterances kept on disk until they are answered |
 //! | [`scoring`] | text normalization, word error rate |
 //! | `server` | the recognizer for other programs: OpenAI's routes, Wyoming (feature `serve`) |
 //! | [`subtitles`] | timed text as SubRip and WebVTT |
@@ -36,5 +37,6 @@ pub mod scoring;
 #[cfg(feature = "serve")]
 pub mod server;
 pub mod subtitles;
+pub mod uplink;
 pub mod utterance;
 pub mod vad;

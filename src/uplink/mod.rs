@@ -1,0 +1,4 @@
+//! What waits on this device to be sent, and what has come of it.
+
+pub mod spend;
+pub mod spool;
