@@ -51,8 +51,8 @@ fn arrows_point_down_only() {
         ("server", &["server", "asr", "audio", "endpoint", "pipeline", "subtitles", "utterance", "vad"]),
         ("scoring", &["scoring"]),
         ("models", &["models"]),
-        ("pipeline", &["pipeline", "asr", "audio", "endpoint", "utterance"]),
-        ("config", &["asr", "audio", "endpoint", "pipeline"]),
+        ("pipeline", &["pipeline", "asr", "audio", "endpoint", "scoring", "uplink", "utterance"]),
+        ("config", &["asr", "audio", "endpoint", "pipeline", "uplink"]),
     ];
     let mut checked = 0;
     for (file, code) in code() {

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use earwitness::asr::{
-    EngineId, Outcome, RecognitionObserver, Recognizer, RecognizerError, Segment, Transcript,
-};
+use earwitness::asr::{EngineId, RecognitionObserver, Recognizer, RecognizerError, Segment, Transcript};
 use earwitness::audio::{AudioError, AudioSource, NativeFormat, Read, SampleRate, samples_in_ms};
 use earwitness::endpoint::{EndpointRules, Endpointer};
 use earwitness::pipeline::{

@@ -46,7 +46,9 @@ fn words_have_times_that_follow_the_speech() {
     for pair in words.windows(2) {
         assert!(pair[0].start <= pair[1].start && pair[0].end <= pair[1].end + 1e-9);
     }
-    assert!(words.iter().all(|w| w.end >= w.start && w.end <= 14.0 && (0.0..=1.0).contains(&w.probability)));
+    assert!(words.iter().all(|w| w.end >= w.start
+        && w.end <= 14.0
+        && w.probability.is_some_and(|p| (0.0..=1.0).contains(&p))));
     // "best" is said about 1.8 s into the recording and "incredulity" about 12 s; see the energy.
     let time = |text: &str| words.iter().find(|w| w.word.contains(text)).map(|w| w.start).unwrap_or(f64::NAN);
     assert!((1.0..3.0).contains(&time("best")), "best at {}", time("best"));

@@ -11,6 +11,7 @@ mod transcript;
 pub mod whisper;
 
 use std::fmt;
+use std::time::Duration;
 
 pub use transcript::{Outcome, Segment, Transcript, Word};
 
@@ -89,6 +90,36 @@ pub enum RecognizerError {
     /// The engine failed; nothing the caller did.
     #[error("the recognizer failed: {0}. Please report this together with the output of `earwitness doctor`")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl RecognizerError {
+    /// Whether the device seems to have no way to the engine.
+    pub fn is_offline(&self) -> bool {
+        match self {
+            #[cfg(feature = "cloud")]
+            Self::Cloud(error) => error.is_offline(),
+            _ => false,
+        }
+    }
+
+    /// Whether the same samples may be answered another time.
+    pub fn retry_later(&self) -> bool {
+        match self {
+            #[cfg(feature = "cloud")]
+            Self::Cloud(error) => error.retry_later(),
+            Self::Cancelled => true,
+            Self::Engine(_) => false,
+        }
+    }
+
+    /// For how long asking again is of no use, if the engine said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            #[cfg(feature = "cloud")]
+            Self::Cloud(error) => error.retry_after(),
+            _ => None,
+        }
+    }
 }
 
 impl From<candle_core::Error> for RecognizerError {

@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
         None => ModelStore::open_default()?.locate("two-cities")?,
     };
     let mut engine = args.engine.load()?;
-    let samples = read_all(&mut FileSource::open(&file, engine.channels())?)?;
+    let samples = read_all(&mut FileSource::open(&file, engine.profile.channels())?)?;
     let mut reports = Vec::new();
     for seconds in &args.seconds {
         let end = samples.len().min((seconds * 16_000.0) as usize);

@@ -6,6 +6,7 @@ use anyhow::Result;
 use earwitness::audio::{FileSource, Replay};
 use earwitness::config::DetectorKind;
 use earwitness::models::ModelStore;
+use earwitness::pipeline::Pipeline;
 
 use super::engine::EngineArgs;
 use super::listen::{Style, listen, stop_on_interrupt};
@@ -52,7 +53,9 @@ pub fn run(args: &Args) -> Result<()> {
         earwitness::audio::AudioSource::duration_hint(&source).map_or(0.0, |d| d.as_secs_f64()),
     ));
     let style = Style { json: false, partials: args.partials, latency: true };
-    let summary = listen(&mut engine, Box::new(Replay::new(source, 1.0)), &style, &stop)?;
+    let options = engine.profile.pipeline_options(true, args.partials);
+    let pipeline = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options);
+    let summary = listen(pipeline, Box::new(Replay::new(source, 1.0)), &style, &stop)?;
     exit::eprint_line(&format!(
         "{} utterances, {:.1} s of speech in {:.1} s of audio; recognition took {:.1} s, detection {:.0} ms. Nothing left this device.",
         summary.utterances,

@@ -8,7 +8,6 @@ use clap::Args;
 use earwitness::asr::whisper::{
     Context, DecodingOptions, LanguageChoice, LoadOptions, Precision, SpecialTokens, Task, WhisperRecognizer,
 };
-use earwitness::audio::ChannelSelect;
 use earwitness::config::{DetectorKind, Profile};
 use earwitness::endpoint::Endpointer;
 use earwitness::isa::Isa;
@@ -147,21 +146,26 @@ impl EngineArgs {
         Ok(profile)
     }
 
-    /// Everything that is needed to hear: profile, options, detector, recognizer, in the order in
+    /// Everything that is needed to hear on this device: profile, options, detector, recognizer, in the order in
     /// which mistakes are cheap to find.
     pub fn load(&self) -> Result<Engine> {
         let profile = self.profile()?;
+        let endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
+        let (recognizer, load) = self.recognizer(&profile)?;
+        Ok(Engine { profile, endpointer, recognizer, load })
+    }
+
+    /// The recognizer of `profile`, and how long it took to load.
+    pub fn recognizer(&self, profile: &Profile) -> Result<(WhisperRecognizer, Duration)> {
         let options = profile.decoding().map_err(|why| CliError::new(Exit::Usage, why))?;
         let store = ModelStore::open_default()?;
-        let endpointer = endpointer(&profile, &store)?;
         let how = LoadOptions {
             precision: profile.whisper.precision,
             threads: profile.pipeline.threads,
             cache: Some(packed_folder(&store)),
             isa: self.isa,
         };
-        let (recognizer, load) = recognizer(&profile.whisper.model, &store, options, &how)?;
-        Ok(Engine { profile, endpointer, recognizer, load })
+        recognizer(&profile.whisper.model, &store, options, &how)
     }
 }
 
@@ -177,13 +181,6 @@ pub struct Engine {
     pub recognizer: WhisperRecognizer,
     /// How long loading the recognizer took.
     pub load: Duration,
-}
-
-impl Engine {
-    /// Which channels are heard.
-    pub fn channels(&self) -> ChannelSelect {
-        self.profile.channels()
-    }
 }
 
 fn recognizer(

@@ -229,7 +229,7 @@ struct Heard {
 }
 
 fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
-    let mut source = FileSource::open(file, engine.channels())?;
+    let mut source = FileSource::open(file, engine.profile.channels())?;
     if !vad {
         let samples = read_all(&mut source)?;
         let audio_s = seconds_of(samples.len());

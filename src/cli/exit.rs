@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "cloud")]
+use earwitness::asr::cloud::{CloudError, KeyError};
 use earwitness::asr::whisper::LoadError;
 use earwitness::audio::AudioError;
 use earwitness::config::ProfileError;
 use earwitness::models::{ModelError, ModelErrorKind};
 use earwitness::pipeline::PipelineError;
 use earwitness::private_file::PrivateFileError;
+use earwitness::uplink::spool::SpoolError;
 use earwitness::vad::SileroError;
 
 /// The class of a failure. Documented in `--help`.
@@ -95,6 +98,21 @@ fn class_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     if cause.is::<ProfileError>() || cause.is::<PrivateFileError>() {
         return Some(Exit::Config);
+    }
+    if let Some(e) = cause.downcast_ref::<SpoolError>() {
+        return Some(match e {
+            SpoolError::Io { .. } | SpoolError::Full { .. } | SpoolError::Damaged(_) => Exit::Disk,
+            SpoolError::Unknown(_) | SpoolError::InUse(_) => Exit::Usage,
+            SpoolError::Sealed(_) | SpoolError::KeyFile(_) | SpoolError::BadKey(_) => Exit::Config,
+        });
+    }
+    #[cfg(feature = "cloud")]
+    if cause.is::<KeyError>() {
+        return Some(Exit::Config);
+    }
+    #[cfg(feature = "cloud")]
+    if let Some(e) = cause.downcast_ref::<CloudError>() {
+        return Some(if matches!(e, CloudError::Setup(_)) { Exit::Config } else { Exit::Network });
     }
     #[cfg(feature = "serve")]
     if let Some(earwitness::server::ServerError::Listen { .. }) = cause.downcast_ref() {

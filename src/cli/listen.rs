@@ -5,14 +5,18 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use earwitness::asr::Recognizer;
 #[cfg(feature = "capture")]
 use earwitness::audio::capture::Microphone;
 use earwitness::audio::{AudioSource, FileSource, LevelWarning, Replay};
 use earwitness::config::Profile;
-use earwitness::pipeline::{Event, Pipeline, RunSummary, StopSignal, UtteranceResult};
+use earwitness::models::ModelStore;
+use earwitness::pipeline::{Event, Pipeline, RunSummary, ShadowComparison, StopSignal, UtteranceResult};
+use earwitness::scoring::{DiffCell, DiffRow, EnglishNormalizer, diff_texts};
 
-use super::engine::{Engine, EngineArgs};
+use super::engine::{EngineArgs, endpointer};
 use super::exit::{self, CliError, Exit};
+use super::routing::Routing;
 use super::waits::Waits;
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
@@ -23,12 +27,17 @@ Examples:
   earwitness listen --device usb --partials
   earwitness listen -f jsonl | jq -r 'select(.event == \"final\").text'
   earwitness listen --input meeting.flac --latency
+  earwitness listen --keep
+  earwitness listen --shadow base
 
 Events in jsonl (one object a line, its kind in `event`; times in seconds since listening began):
-speech_started {at}, partial {utterance, text, committed}, speech_ended {utterance, start, end, end_reason},
-final {utterance, start, end, speech_end, text, outcome, segments, latency_ms, after_endpoint_ms,
-speculative, timings, ...},
-failed, dropped {utterance, start, end}, gap {at, lost_samples}, level {at, warning}, and last summary {...}.")]
+speech_started {at}, partial {utterance, text, committed}, speech_ended {utterance, start, end, end_reason, id?},
+final {utterance, start, end, speech_end, text, outcome, segments, engine, route, reason, confidence, cost?, id?,
+upgrade_pending, latency_ms, after_endpoint_ms, speculative, timings, ...}, hop {utterance, host, seconds, cost},
+failed, dropped {utterance, start, end}, deferred {utterance, start, end, id, error},
+recovered and upgraded {id, kept_unix_ms, text, previous_text?, ...}, rejected {id, error}, not_kept {error},
+shadow {utterance, engine, edits, primary_ms, shadow_ms, ...}, gap {at, lost_samples}, level {at, warning}, and last
+summary {...}.")]
 pub struct Args {
     /// Replay a recording in real time instead of listening to a microphone.
     #[arg(short, long, value_name = "FILE")]
@@ -45,6 +54,15 @@ pub struct Args {
     /// Show each utterance's time and the wait from the end of speech to its text, and at the end how long it was.
     #[arg(long)]
     latency: bool,
+    /// Keep every utterance on disk before it is recognized, and after (`earwitness spool list`).
+    #[arg(long)]
+    keep: bool,
+    /// Where utterances are kept [default: in the user's data folder].
+    #[arg(long, value_name = "FOLDER")]
+    spool: Option<PathBuf>,
+    /// Let a second model hear the same utterances later, and show where it differs; `cloud` for the profile's API.
+    #[arg(long, value_name = "MODEL")]
+    shadow: Option<String>,
     /// Begin to recognize only when an utterance has ended for sure: less work, later text.
     #[arg(long)]
     no_speculation: bool,
@@ -62,29 +80,59 @@ pub fn run(args: &Args) -> Result<()> {
     if !(0.01..=1000.0).contains(&args.pace) {
         return Err(CliError::new(Exit::Usage, "--pace must be from 0.01 to 1000").into());
     }
-    let profile = args.engine.profile()?;
+    let profile = args.profile()?;
     // The source first: a wrong name or file is known before the model is loaded. It is opened last: what a
     // microphone hears while a model loads would be lost.
     let source = match &args.input {
         Some(file) => Source::Recording(Box::new(FileSource::open(file, profile.channels())?)),
         None => Source::microphone(args, &profile)?,
     };
-    let mut engine = args.engine.load()?;
-    if args.no_speculation {
-        engine.profile.pipeline.speculate_after_ms = 0;
-    }
+    let mut endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
+    let mut routing = Routing::open(&profile, &args.engine, true)?;
+    let mut local = match routing.uses_local() {
+        true => Some(args.engine.recognizer(&profile)?.0),
+        false => None,
+    };
     let stop = stop_on_interrupt()?;
     let (source, from) = source.open(args)?;
     exit::eprint_line(&format!("Listening to {from}. Ctrl-C ends."));
     let style =
         Style { json: args.json || args.format == "jsonl", partials: args.partials, latency: args.latency };
-    let summary = listen(&mut engine, source, &style, &stop)?;
+    let options = profile.pipeline_options(true, style.partials);
+    let engines = routing.engines(local.as_mut().map(|local| local as &mut dyn Recognizer));
+    let pipeline = Pipeline::with_engines(&mut endpointer, engines, options);
+    let summary = listen(pipeline, source, &style, &stop)?;
     if let Some(file) = &args.input {
         super::transcribe::warn_of_faults(file, &summary.faults);
     }
     match summary.failed {
         0 => Ok(()),
         n => Err(CliError::new(Exit::Internal, format!("{n} utterances could not be transcribed")).into()),
+    }
+}
+
+impl Args {
+    /// The profile with these flags applied.
+    fn profile(&self) -> Result<Profile> {
+        let mut profile = self.engine.profile()?;
+        profile.spool.keep |= self.keep;
+        if let Some(folder) = &self.spool {
+            profile.spool.folder.clone_from(folder);
+        }
+        if let Some(shadow) = &self.shadow {
+            profile.shadow.engine.clone_from(shadow);
+            // Who asks on this very screen may see it there.
+            profile.consent.shadow_text = true;
+            if shadow == "cloud" && !profile.consent.cloud_audio {
+                let message =
+                    "`--shadow cloud` sends audio away: the profile must say `consent.cloud_audio = true`";
+                return Err(CliError::new(Exit::Config, message).into());
+            }
+        }
+        if self.no_speculation {
+            profile.pipeline.speculate_after_ms = 0;
+        }
+        Ok(profile)
     }
 }
 
@@ -157,12 +205,11 @@ pub struct Style {
 
 /// Runs the pipeline on a live source and prints as it goes.
 pub fn listen(
-    engine: &mut Engine,
+    pipeline: Pipeline<'_>,
     source: Box<dyn AudioSource>,
     style: &Style,
     stop: &StopSignal,
 ) -> Result<RunSummary> {
-    let options = engine.profile.pipeline_options(true, style.partials);
     let mut printer = Printer {
         style,
         on_line: false,
@@ -170,18 +217,14 @@ pub fn listen(
         failed: None,
         waits: Waits::default(),
     };
-    let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
-        source,
-        stop,
-        &mut |event| {
-            if printer.failed.is_none()
-                && let Err(error) = printer.print(&event)
-            {
-                printer.failed = Some(error);
-                stop.stop();
-            }
-        },
-    )?;
+    let summary = pipeline.run(source, stop, &mut |event| {
+        if printer.failed.is_none()
+            && let Err(error) = printer.print(&event)
+        {
+            printer.failed = Some(error);
+            stop.stop();
+        }
+    })?;
     if let Some(error) = printer.failed {
         return Err(anyhow::Error::new(error).context("writing to stdout"));
     }
@@ -224,6 +267,22 @@ impl Printer<'_> {
                     return print_line(&self.line(result));
                 }
             }
+            Event::Recovered(kept) | Event::Upgraded(kept) => {
+                self.clear_partial();
+                if !kept.text.is_empty() && kept.previous_text.as_ref() != Some(&kept.text) {
+                    return print_line(&kept.text);
+                }
+            }
+            Event::Shadow(comparison) => {
+                self.clear_partial();
+                exit::eprint_line(&side_by_side(comparison));
+            }
+            Event::Hop { host, seconds, .. } => tracing::info!("{seconds:.1} s of audio go to {host}"),
+            Event::Deferred { start, end, error, .. } => {
+                tracing::warn!("{start:.1} to {end:.1} s waits in the spool: {error}");
+            }
+            Event::Rejected { id, error } => tracing::error!("{id}: {error}"),
+            Event::NotKept { error } => tracing::error!("an utterance is not kept: {error}"),
             Event::Failed { error, .. } => tracing::error!("{error}"),
             Event::Dropped { start, end, .. } => {
                 tracing::warn!(
@@ -287,6 +346,32 @@ fn print_line(line: &str) -> std::io::Result<()> {
     out.flush()
 }
 
+/// What the shadow heard beside what was answered, differing words in brackets.
+fn side_by_side(comparison: &ShadowComparison) -> String {
+    let edits = comparison.disagreement.edits.errors();
+    let model = &comparison.engine.model;
+    let (Some(primary), Some(shadow)) = (&comparison.primary_text, &comparison.shadow_text) else {
+        return format!("shadow {model}: {edits} edits");
+    };
+    if edits == 0 {
+        return format!("shadow {model} agrees ({:.0} ms)", comparison.shadow_ms);
+    }
+    let rows = diff_texts(&EnglishNormalizer, None, primary, shadow);
+    let line = |pick: fn(&DiffRow) -> Option<&DiffCell>| -> String {
+        let words = rows.iter().filter_map(|row| {
+            let word = pick(row)?.word.as_ref()?;
+            Some(if row.differs() { format!("[{word}]") } else { word.clone() })
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    format!(
+        "shadow {model}: {edits} edits ({:.0} ms)\n  primary  {}\n  shadow   {}",
+        comparison.shadow_ms,
+        line(|row| row.a.as_ref()),
+        line(|row| row.b.as_ref())
+    )
+}
+
 fn advice(warning: LevelWarning) -> &'static str {
     match warning {
         LevelWarning::DigitalSilence => {
@@ -298,6 +383,18 @@ fn advice(warning: LevelWarning) -> &'static str {
 }
 
 fn report_losses(summary: &RunSummary) {
+    if let Some(shadow) = &summary.shadow {
+        let rate =
+            shadow.disagreement.rate().map_or_else(|| "-".to_owned(), |r| format!("{:.1} %", r * 100.0));
+        exit::eprint_line(&format!(
+            "Shadow: {} utterances compared, {} skipped, {} failed; {rate} of words differ.",
+            shadow.compared, shadow.skipped, shadow.failed
+        ));
+    }
+    if summary.deferred > summary.recovered {
+        let waiting = summary.deferred - summary.recovered;
+        tracing::warn!("{waiting} utterances wait in the spool: `earwitness spool retry` sends them");
+    }
     if summary.dropped > 0 {
         tracing::warn!(
             "{} utterances were not transcribed because the recognizer was behind: use a smaller model",

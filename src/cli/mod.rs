@@ -13,8 +13,10 @@ mod formats;
 mod listen;
 mod models;
 mod resources;
+mod routing;
 #[cfg(feature = "serve")]
 mod serve;
+mod spool;
 mod transcribe;
 mod waits;
 
@@ -57,6 +59,8 @@ enum Command {
     /// Serve the recognizer to other programs.
     #[cfg(feature = "serve")]
     Serve(serve::Args),
+    /// Look after kept utterances: list, send again, export, delete.
+    Spool(spool::Args),
     /// List microphones.
     Devices(devices::Args),
     /// Check this machine: microphone, processor, models, disk.
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Listen(args) => listen::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
+        Command::Spool(args) => spool::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Models(args) => models::run(&args, &mut std::io::stdout()),

@@ -6,14 +6,21 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use earwitness::asr::whisper::join;
-use earwitness::audio::{AudioSource, FileSource, PcmFormat, PcmLayout, SampleRate, open_stream};
+use earwitness::asr::Recognizer;
+use earwitness::asr::whisper::{WhisperRecognizer, join};
+use earwitness::audio::{
+    AudioSource, ChannelSelect, FileSource, PcmFormat, PcmLayout, SampleRate, open_stream,
+};
+use earwitness::config::Profile;
+use earwitness::endpoint::Endpointer;
+use earwitness::models::ModelStore;
 use earwitness::pipeline::{Event, Pipeline, StopSignal};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::engine::{Engine, EngineArgs};
+use super::engine::{EngineArgs, endpointer};
 use super::exit::{self, CliError, Exit};
 use super::formats::{FileTimings, FileTranscript, Format, render};
+use super::routing::Routing;
 
 /// Transcribe recordings: wav, flac, mp3, ogg, m4a, aiff, any rate, any number of channels.
 #[derive(clap::Args)]
@@ -27,7 +34,7 @@ Examples:
 
 JSON (one object a file): file, text, language, segments [{start, end, text, tokens, temperature, avg_logprob,
 no_speech_prob, compression_ratio, words?}], timings {audio_s, processing_s, vad_ms, queue_ms, log_mel_ms,
-encode_ms, decode_ms, align_ms, recognize_ms}. Times of segments are seconds.")]
+encode_ms, decode_ms, align_ms, cloud_ms, recognize_ms}. Times of segments are seconds.")]
 pub struct Args {
     /// Recordings, or `-` for a recording or raw samples on stdin.
     #[arg(required = true, value_name = "FILE")]
@@ -63,10 +70,17 @@ pub fn run(args: &Args) -> Result<()> {
         );
         return Err(CliError::new(Exit::Usage, message).into());
     }
-    let mut engine = args.engine.load()?;
+    let profile = args.engine.profile()?;
+    let endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
+    let routing = Routing::open(&profile, &args.engine, false)?;
+    let local = match routing.uses_local() {
+        true => Some(args.engine.recognizer(&profile)?.0),
+        false => None,
+    };
+    let mut heard_with = HeardWith { profile, endpointer, routing, local };
     let mut failures = Vec::new();
     for file in &args.files {
-        let failure = match transcribe(&mut engine, args, file) {
+        let failure = match transcribe(&mut heard_with, args, file) {
             Ok((transcript, failure)) => {
                 // A full disk or closed pipe will not get better with the next file.
                 deliver(args, file, &transcript)?;
@@ -90,16 +104,25 @@ pub fn run(args: &Args) -> Result<()> {
     Err(CliError::new(Exit::SomeFilesFailed, message).into())
 }
 
+/// All that a recording goes through.
+struct HeardWith {
+    profile: Profile,
+    endpointer: Endpointer,
+    routing: Routing,
+    local: Option<WhisperRecognizer>,
+}
+
 /// The transcript, and why it is not the whole recording's if it is not.
 fn transcribe(
-    engine: &mut Engine,
+    with: &mut HeardWith,
     args: &Args,
     file: &Path,
 ) -> Result<(FileTranscript, Option<anyhow::Error>)> {
     let begin = Instant::now();
-    let source = open(args, engine, file)?;
+    let source = open(args, with.profile.channels(), file)?;
     let bar = progress(source.as_ref(), file);
-    let options = engine.profile.pipeline_options(false, false);
+    let options = with.profile.pipeline_options(false, false);
+    let engines = with.routing.engines(with.local.as_mut().map(|local| local as &mut dyn Recognizer));
     let mut transcript = FileTranscript {
         file: file.display().to_string(),
         text: String::new(),
@@ -108,7 +131,7 @@ fn transcribe(
         timings: FileTimings::default(),
     };
     let mut failure = None;
-    let run = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
+    let run = Pipeline::with_engines(&mut with.endpointer, engines, options).run(
         source,
         &StopSignal::default(),
         &mut |event| match event {
@@ -143,15 +166,15 @@ fn transcribe(
     Ok((transcript, failure))
 }
 
-fn open(args: &Args, engine: &Engine, file: &Path) -> Result<Box<dyn AudioSource>> {
+fn open(args: &Args, channels: ChannelSelect, file: &Path) -> Result<Box<dyn AudioSource>> {
     if file != Path::new("-") {
-        return Ok(Box::new(FileSource::open(file, engine.channels())?));
+        return Ok(Box::new(FileSource::open(file, channels)?));
     }
     let rate = SampleRate::new(args.raw_rate).ok_or_else(|| {
         CliError::new(Exit::Usage, format!("--raw-rate {} is not from 8000 to 192000", args.raw_rate))
     })?;
     let raw = PcmFormat { layout: args.raw_format, rate, channels: args.raw_channels };
-    Ok(open_stream(std::io::stdin(), "stdin", raw, engine.channels())?)
+    Ok(open_stream(std::io::stdin(), "stdin", raw, channels)?)
 }
 
 pub fn warn_of_faults(file: &Path, faults: &earwitness::audio::SourceFaults) {

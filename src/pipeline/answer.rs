@@ -2,15 +2,26 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use super::PipelineOptions;
 use super::agreement::Agreement;
+use super::backlog::{Backlog, Step, not_kept, record_of};
 use super::draft::{Draft, Purpose, Span};
 use super::event::{Event, UtteranceResult};
 use super::queue::{Queued, Work, WorkQueue};
+use super::route::Route;
+use super::router::{Router, Unanswered};
+use super::shadow::{ShadowQueue, ShadowRules};
 use super::timings::{StageTimings, milliseconds, recognize};
-use crate::asr::{Recognizer, RecognizerError, Transcript};
+use crate::asr::{RecognizerError, Transcript};
 use crate::audio::seconds_of;
+use crate::uplink::spool::{Spool, SpoolRecord, SpoolState};
+
+/// Quiet after which what waits in the spool is heard.
+const BACKGROUND_AFTER: Duration = Duration::from_millis(100);
+/// How often to look whether something in the spool can be heard now.
+const BACKGROUND_POLL: Duration = Duration::from_secs(1);
 
 /// How often an utterance was recognized before its end was sure.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,28 +37,36 @@ struct Ready {
     timings: StageTimings,
 }
 
-pub(super) struct RecognizerThread<'a> {
-    recognizer: &'a mut dyn Recognizer,
+pub(super) struct RecognizerThread<'a, 'e> {
+    router: Router<'e>,
     queue: &'a WorkQueue,
     events: SyncSender<Event>,
     options: &'a PipelineOptions,
+    spool: Option<&'a Spool>,
+    backlog: Option<Backlog<'a>>,
+    shadow: Option<(&'a ShadowQueue, &'a ShadowRules)>,
     ready: Option<Ready>,
     agreement: Agreement,
     speculations: Speculations,
 }
 
-impl<'a> RecognizerThread<'a> {
+impl<'a, 'e> RecognizerThread<'a, 'e> {
     pub(super) fn new(
-        recognizer: &'a mut dyn Recognizer,
+        router: Router<'e>,
         queue: &'a WorkQueue,
         events: SyncSender<Event>,
         options: &'a PipelineOptions,
+        spool: Option<&'a Spool>,
+        shadow: Option<(&'a ShadowQueue, &'a ShadowRules)>,
     ) -> Self {
         Self {
-            recognizer,
+            router,
             queue,
             events,
             options,
+            spool,
+            backlog: spool.map(Backlog::new),
+            shadow,
             ready: None,
             agreement: Agreement::default(),
             speculations: Speculations::default(),
@@ -57,9 +76,25 @@ impl<'a> RecognizerThread<'a> {
     /// Answers until the audio has ended and the queue is empty.
     pub(super) fn run(mut self) -> Speculations {
         loop {
-            let event = match self.queue.next() {
-                Work::End => return self.speculations,
-                Work::Final(queued) => Some(self.answer(&queued)),
+            if let Some((shadow, _)) = self.shadow
+                && self.queue.is_empty()
+            {
+                shadow.set_working(false);
+            }
+            let work = self.queue.next(self.patience());
+            if let Some((shadow, _)) = self.shadow {
+                shadow.set_working(!matches!(work, Work::Idle));
+            }
+            let event = match work {
+                Work::End => {
+                    self.finish_deferred();
+                    return self.speculations;
+                }
+                Work::Idle => {
+                    self.work_in_background();
+                    None
+                }
+                Work::Final(queued) => self.answer(queued),
                 Work::Draft(draft) => self.try_draft(draft),
             };
             if let Some(event) = event
@@ -70,30 +105,59 @@ impl<'a> RecognizerThread<'a> {
         }
     }
 
-    fn answer(&mut self, queued: &Queued) -> Event {
+    /// How long to wait for work before looking into the spool.
+    fn patience(&mut self) -> Option<Duration> {
+        let backlog = self.backlog.as_mut()?;
+        self.queue.take_deferred().into_iter().for_each(|id| backlog.defer(id));
+        Some(if backlog.has_work(&self.router) { BACKGROUND_AFTER } else { BACKGROUND_POLL })
+    }
+
+    fn work_in_background(&mut self) {
+        let Some(backlog) = &mut self.backlog else { return };
+        if backlog.has_work(&self.router) && self.queue.begin_background() {
+            let events = &self.events;
+            backlog.step(&mut self.router, &self.queue.abandon, &mut |event| drop(events.send(event)));
+        }
+    }
+
+    /// What this run had no time for gets its answer before the run ends; what was there before waits on.
+    fn finish_deferred(&mut self) {
+        let Some(backlog) = &mut self.backlog else { return };
+        backlog.forget_pending();
+        self.queue.take_deferred().into_iter().for_each(|id| backlog.defer(id));
+        let events = &self.events;
+        let never = AtomicBool::new(false);
+        let mut tell = |event| drop(events.send(event));
+        while self.router.has_local() && backlog.step(&mut self.router, &never, &mut tell) == Step::Done {}
+    }
+
+    fn answer(&mut self, queued: Queued) -> Option<Event> {
         let utterance = &queued.utterance;
         let span = Span::of(utterance);
         let queue_ms = milliseconds(queued.since.elapsed());
         let ready = self.ready.take().filter(|ready| ready.span == span);
         let speculative = ready.is_some();
-        let answer = match ready {
-            Some(ready) => Ok((ready.transcript, ready.timings)),
-            None => recognize(self.recognizer, utterance, &AtomicBool::new(false)),
+        let ready = ready.map(|ready| (ready.transcript, ready.timings));
+        let events = &self.events;
+        let never = AtomicBool::new(false);
+        let mut tell = |event| drop(events.send(event));
+        let mut routed = match self.router.answer(utterance, ready, queued.since, &never, &mut tell) {
+            Ok(routed) => routed,
+            Err(unanswered) => return self.unanswered(queued, &unanswered),
         };
-        let (transcript, mut timings) = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                return Event::Failed {
-                    utterance: utterance.index,
-                    start: utterance.start.seconds(),
-                    end: utterance.end().seconds(),
-                    error: error.to_string(),
-                };
+        self.speculations.used += u64::from(speculative && routed.route == Route::Local);
+        routed.timings.queue_ms = queue_ms;
+        if let (Some(spool), Some(id)) = (self.spool, &queued.id) {
+            match spool.settle(id, &record_of(&routed)) {
+                Ok(true) => {}
+                // It has its answer already.
+                Ok(false) => return None,
+                // The answer is there, and worth more than its record.
+                Err(error) => tell(not_kept(&error)),
             }
-        };
-        self.speculations.used += u64::from(speculative);
-        timings.queue_ms = queue_ms;
-        let mut result = UtteranceResult::new(utterance, transcript, self.recognizer.engine(), timings);
+        }
+        let speculative = speculative && routed.route == Route::Local;
+        let mut result = UtteranceResult::new(utterance, routed, queued.id);
         if self.options.live {
             let after_endpoint_ms = milliseconds(queued.since.elapsed());
             let hangover_ms = seconds_of(utterance.decided - utterance.speech_end) * 1e3;
@@ -101,13 +165,41 @@ impl<'a> RecognizerThread<'a> {
             result.after_endpoint_ms = Some(after_endpoint_ms);
             result.latency_ms = Some(hangover_ms + after_endpoint_ms);
         }
-        Event::Final(Box::new(result))
+        if let Some((shadow, rules)) = self.shadow
+            && fastrand::f64() < rules.sample
+        {
+            shadow.offer(utterance, &result, rules);
+        }
+        Some(Event::Final(Box::new(result)))
+    }
+
+    /// What cannot be answered now waits in the spool, if it may.
+    fn unanswered(&self, queued: Queued, unanswered: &Unanswered) -> Option<Event> {
+        let utterance = &queued.utterance;
+        let (index, start, end) = (utterance.index, utterance.start.seconds(), utterance.end().seconds());
+        let error = unanswered.words();
+        match (self.spool, queued.id) {
+            (Some(_), Some(id)) if unanswered.retry_later() => {
+                self.queue.defer(id.clone());
+                Some(Event::Deferred { utterance: index, start, end, id, error })
+            }
+            (Some(spool), Some(id)) => {
+                let record =
+                    SpoolRecord { error: Some(error.clone()), ..SpoolRecord::new(SpoolState::Rejected) };
+                if let Err(error) = spool.settle(&id, &record) {
+                    let _ = self.events.send(not_kept(&error));
+                }
+                Some(Event::Failed { utterance: index, start, end, error })
+            }
+            _ => Some(Event::Failed { utterance: index, start, end, error }),
+        }
     }
 
     fn try_draft(&mut self, draft: Draft) -> Option<Event> {
         let speculation = draft.purpose == Purpose::Speculation;
         self.speculations.begun += u64::from(speculation);
-        let (transcript, timings) = match recognize(self.recognizer, &draft.utterance, &self.queue.abandon) {
+        let local = self.router.local()?;
+        let (transcript, timings) = match recognize(local, &draft.utterance, &self.queue.abandon) {
             Ok(answer) => answer,
             Err(RecognizerError::Cancelled) => return None,
             Err(error) => {

@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 
+use super::route::{Reason, Route};
+use super::router::Routed;
+use super::shadow::{ShadowComparison, ShadowTotals};
 use super::timings::StageTimings;
-use crate::asr::{EngineId, Outcome, Segment, Transcript};
+use crate::asr::{EngineId, Outcome, Segment};
 use crate::audio::{LevelWarning, SourceFaults};
+use crate::uplink::spool::{SpoolEntry, SpoolRecord, SpoolState};
 use crate::utterance::{EndReason, Utterance};
 
 /// The final answer for one utterance. Times are seconds since the stream began.
@@ -30,9 +34,24 @@ pub struct UtteranceResult {
     pub segments: Vec<Segment>,
     /// What answered.
     pub engine: EngineId,
+    /// Where it was answered.
+    pub route: Route,
+    /// Why there.
+    pub reason: Reason,
+    /// See [`crate::asr::Transcript::confidence`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// What the cloud asked for it, in the currency of `cost_per_minute`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// Its name in the spool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The cloud will be asked another time; its answer comes as [`Event::Upgraded`].
+    pub upgrade_pending: bool,
     /// Decoding attempts beyond the first.
     pub fallbacks: u32,
-    /// See [`Transcript::full_windows`].
+    /// See [`crate::asr::Transcript::full_windows`].
     pub full_windows: u32,
     /// Mean speech probability, in [0, 1].
     pub mean_speech_probability: f32,
@@ -49,12 +68,8 @@ pub struct UtteranceResult {
 }
 
 impl UtteranceResult {
-    pub(super) fn new(
-        utterance: &Utterance,
-        mut transcript: Transcript,
-        engine: &EngineId,
-        timings: StageTimings,
-    ) -> Self {
+    pub(super) fn new(utterance: &Utterance, routed: Routed, id: Option<String>) -> Self {
+        let mut transcript = routed.transcript;
         transcript.shift(utterance.start.seconds());
         Self {
             utterance: utterance.index,
@@ -63,17 +78,91 @@ impl UtteranceResult {
             speech_end: utterance.speech_end.seconds(),
             end_reason: utterance.end_reason,
             outcome: transcript.outcome,
+            confidence: transcript.confidence(),
             text: transcript.text,
             language: transcript.language,
             segments: transcript.segments,
-            engine: engine.clone(),
+            engine: routed.engine,
+            route: routed.route,
+            reason: routed.reason,
+            cost: routed.cost,
+            upgrade_pending: routed.wants_cloud && id.is_some(),
+            id,
             fallbacks: transcript.fallbacks,
             full_windows: transcript.full_windows,
             mean_speech_probability: utterance.mean_speech_probability,
             latency_ms: None,
             after_endpoint_ms: None,
             speculative: false,
-            timings,
+            timings: routed.timings,
+        }
+    }
+}
+
+/// The answer to an utterance that waited in the spool.
+#[derive(Clone, Serialize)]
+pub struct KeptResult {
+    /// Its name in the spool.
+    pub id: String,
+    /// When it was kept, ms since 1970-01-01 UTC by this device's clock.
+    pub kept_unix_ms: u64,
+    /// How the recognition ended.
+    pub outcome: Outcome,
+    /// The text.
+    pub text: String,
+    /// The text that this replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_text: Option<String>,
+    /// Language code.
+    pub language: Option<String>,
+    /// The text in timed pieces, seconds since the utterance began.
+    pub segments: Vec<Segment>,
+    /// What answered.
+    pub engine: EngineId,
+    /// Where it was answered.
+    pub route: Route,
+    /// Why there.
+    pub reason: Reason,
+    /// See [`crate::asr::Transcript::confidence`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// What the cloud asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// The cloud will be asked another time.
+    pub upgrade_pending: bool,
+    /// Where the time went.
+    pub timings: StageTimings,
+}
+
+impl KeptResult {
+    pub(super) fn new(entry: &SpoolEntry, routed: Routed, previous_text: Option<String>) -> Self {
+        let transcript = routed.transcript;
+        Self {
+            id: entry.id.clone(),
+            kept_unix_ms: entry.kept_unix_ms(),
+            outcome: transcript.outcome,
+            confidence: transcript.confidence(),
+            text: transcript.text,
+            previous_text,
+            language: transcript.language,
+            segments: transcript.segments,
+            engine: routed.engine,
+            route: routed.route,
+            reason: routed.reason,
+            cost: routed.cost,
+            upgrade_pending: routed.wants_cloud,
+            timings: routed.timings,
+        }
+    }
+
+    pub(super) fn record(&self) -> SpoolRecord {
+        SpoolRecord {
+            state: if self.upgrade_pending { SpoolState::Provisional } else { SpoolState::Answered },
+            text: Some(self.text.clone()),
+            language: self.language.clone(),
+            engine: Some(self.engine.to_string()),
+            error: None,
         }
     }
 }
@@ -89,13 +178,43 @@ pub enum Event {
     /// of the utterance; the rest may change. The final answer is heard afresh and may differ.
     Partial { utterance: u64, text: String, committed: String },
     /// Somebody stopped; the text follows.
-    SpeechEnded { utterance: u64, start: f64, end: f64, end_reason: EndReason },
+    SpeechEnded {
+        utterance: u64,
+        start: f64,
+        end: f64,
+        end_reason: EndReason,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// `seconds` of audio are about to be sent to `host`. The utterance has an index in this run, or an id in the
+    /// spool if it waited there.
+    Hop {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        utterance: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        host: String,
+        seconds: f64,
+        cost: f64,
+    },
     /// The final answer.
     Final(Box<UtteranceResult>),
     /// The recognizer failed on an utterance; the audio was sound.
     Failed { utterance: u64, start: f64, end: f64, error: String },
     /// The recognizer is so far behind that an utterance was not recognized.
     Dropped { utterance: u64, start: f64, end: f64 },
+    /// There is no answer now, and there will be one: the utterance waits in the spool.
+    Deferred { utterance: u64, start: f64, end: f64, id: String, error: String },
+    /// An utterance of an earlier run, or one that was deferred, has its first answer.
+    Recovered(Box<KeptResult>),
+    /// The cloud's later answer replaces an earlier one.
+    Upgraded(Box<KeptResult>),
+    /// An utterance that waited cannot be transcribed.
+    Rejected { id: String, error: String },
+    /// An utterance or its record could not be written to the spool.
+    NotKept { error: String },
+    /// What the shadow made of an utterance.
+    Shadow(Box<ShadowComparison>),
     /// Samples at 16 kHz that the source lost here.
     Gap { at: f64, lost_samples: u64 },
     /// Something is wrong with the input's level.
@@ -117,6 +236,21 @@ pub struct RunSummary {
     pub speculations: u64,
     /// Of these, the ones that were the answer.
     pub speculations_used: u64,
+    /// Requests that left this device.
+    pub hops: u64,
+    /// What they cost.
+    pub cost: f64,
+    /// Utterances that wait in the spool for an answer.
+    pub deferred: u64,
+    /// Earlier utterances that were answered now.
+    pub recovered: u64,
+    /// Earlier answers that the cloud replaced.
+    pub upgraded: u64,
+    /// Utterances that could not be kept although they should.
+    pub not_kept: u64,
+    /// What the shadow did, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowTotals>,
     /// Speech handed to the recognizer, s.
     pub speech_s: f64,
     /// Sum over utterances.

@@ -3,14 +3,17 @@
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use super::backlog::not_kept;
 use super::draft::{Draft, Purpose};
 use super::event::Event;
 use super::queue::WorkQueue;
+use super::shadow::ShadowQueue;
 use super::{PipelineOptions, StopSignal};
 use crate::audio::{
     AudioError, AudioSource, LevelMeter, LevelWarning, Read, SAMPLE_RATE, SamplePosition, SourceFaults,
 };
 use crate::endpoint::{EndpointEvent, Endpointer};
+use crate::uplink::spool::Spool;
 use crate::utterance::{EndReason, Utterance};
 
 /// Levels are judged over this long.
@@ -32,6 +35,8 @@ pub(super) struct AudioThread<'a> {
     queue: &'a WorkQueue,
     events: SyncSender<Event>,
     options: &'a PipelineOptions,
+    spool: Option<&'a Spool>,
+    shadow: Option<&'a ShadowQueue>,
     samples: u64,
     vad: Duration,
     level: LevelMeter,
@@ -48,6 +53,8 @@ impl<'a> AudioThread<'a> {
         queue: &'a WorkQueue,
         events: SyncSender<Event>,
         options: &'a PipelineOptions,
+        spool: Option<&'a Spool>,
+        shadow: Option<&'a ShadowQueue>,
     ) -> Self {
         Self {
             source,
@@ -55,6 +62,8 @@ impl<'a> AudioThread<'a> {
             queue,
             events,
             options,
+            spool,
+            shadow,
             samples: 0,
             vad: Duration::ZERO,
             level: LevelMeter::new(),
@@ -88,6 +97,9 @@ impl<'a> AudioThread<'a> {
         self.samples += block.len() as u64;
         self.drive(|endpointer, emit| endpointer.push(block, emit));
         if self.options.live {
+            if let Some(shadow) = self.shadow {
+                shadow.set_speaking(self.endpointer.in_progress().is_some());
+            }
             self.watch_level(block);
             self.offer_draft();
         }
@@ -124,17 +136,37 @@ impl<'a> AudioThread<'a> {
         }
     }
 
+    /// On disk first: from here on the utterance survives a crash.
     fn submit(&mut self, utterance: Utterance) {
         let (index, start, end) = (utterance.index, utterance.start.seconds(), utterance.end().seconds());
-        self.tell(Event::SpeechEnded { utterance: index, start, end, end_reason: utterance.end_reason });
-        self.speculated = None;
-        let queued = if self.options.live {
-            self.queue.try_push(utterance)
-        } else {
-            self.queue.push_waiting(utterance)
+        let kept = self.spool.map(|spool| spool.keep(&utterance.samples));
+        let id = match kept {
+            Some(Ok(id)) => Some(id),
+            Some(Err(error)) => {
+                self.tell(not_kept(&error));
+                None
+            }
+            None => None,
         };
-        if queued.is_err() {
-            self.tell(Event::Dropped { utterance: index, start, end });
+        let end_reason = utterance.end_reason;
+        self.tell(Event::SpeechEnded { utterance: index, start, end, end_reason, id: id.clone() });
+        self.speculated = None;
+        if let Some(shadow) = self.shadow {
+            shadow.set_working(true);
+        }
+        let queued = if self.options.live {
+            self.queue.try_push(utterance, id.clone())
+        } else {
+            self.queue.push_waiting(utterance, id.clone())
+        };
+        match (queued, id) {
+            (Ok(()), _) => {}
+            (Err(_), Some(id)) => {
+                self.queue.defer(id.clone());
+                let error = "the recognizer is too far behind".to_owned();
+                self.tell(Event::Deferred { utterance: index, start, end, id, error });
+            }
+            (Err(_), None) => self.tell(Event::Dropped { utterance: index, start, end }),
         }
     }
 

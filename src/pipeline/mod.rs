@@ -15,10 +15,16 @@
 
 mod agreement;
 mod answer;
+mod backlog;
+mod cloud_desk;
 mod draft;
+mod engines;
 mod event;
 mod listen;
 mod queue;
+mod route;
+mod router;
+mod shadow;
 mod timings;
 
 use std::sync::Arc;
@@ -27,7 +33,10 @@ use std::sync::mpsc::sync_channel;
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-pub use event::{Event, RunSummary, UtteranceResult};
+pub use engines::{CloudEngine, Engines, ShadowEngine, retry_spooled};
+pub use event::{Event, KeptResult, RunSummary, UtteranceResult};
+pub use route::{Policy, Reason, Route, RouteRules};
+pub use shadow::{ShadowComparison, ShadowRules, ShadowTotals};
 pub use timings::{StageTimings, recognize};
 
 use crate::asr::Recognizer;
@@ -36,8 +45,12 @@ use crate::endpoint::Endpointer;
 use answer::RecognizerThread;
 use listen::AudioThread;
 use queue::WorkQueue;
+use router::Router;
+use shadow::{ShadowQueue, ShadowThread};
 use timings::milliseconds;
 
+/// How often a waiting thread looks whether it shall stop.
+const POLL: Duration = Duration::from_millis(10);
 /// Events that may wait for the caller; beyond it the threads wait.
 const EVENT_CAPACITY: usize = 1024;
 
@@ -116,7 +129,7 @@ pub enum PipelineError {
 /// ```
 pub struct Pipeline<'a> {
     endpointer: &'a mut Endpointer,
-    recognizer: &'a mut dyn Recognizer,
+    engines: Engines<'a>,
     options: PipelineOptions,
 }
 
@@ -127,7 +140,20 @@ impl<'a> Pipeline<'a> {
         recognizer: &'a mut dyn Recognizer,
         options: PipelineOptions,
     ) -> Self {
-        Self { endpointer, recognizer, options }
+        Self::with_engines(endpointer, Engines::local(recognizer), options)
+    }
+
+    /// Joins an endpointer and all that may answer.
+    pub fn with_engines(
+        endpointer: &'a mut Endpointer,
+        engines: Engines<'a>,
+        mut options: PipelineOptions,
+    ) -> Self {
+        // Where the cloud is asked first, or alone, the work would mostly be for nothing.
+        if !matches!(engines.rules.policy, Policy::Local | Policy::LocalThenCloud) {
+            options.speculate_after = None;
+        }
+        Self { endpointer, engines, options }
     }
 
     /// Hears `source` to its end, or until `stop`, and tells `on_event` of everything, in order of time
@@ -146,17 +172,30 @@ impl<'a> Pipeline<'a> {
         let mut summary = RunSummary::default();
         let options = &self.options;
         let endpointer = self.endpointer;
-        let recognizer = self.recognizer;
-        let (heard, speculations) = std::thread::scope(|scope| {
+        let Engines { local, cloud, rules, spend, spool, shadow } = self.engines;
+        let (desk, cloud_thread) = cloud.map(CloudEngine::open).unzip();
+        let (shadow_rules, shadow_recognizer) = shadow.map(|s| (s.rules, s.recognizer)).unzip();
+        let shadow_queue = shadow_rules.as_ref().map(|_| ShadowQueue::default());
+        let shadow_queue = shadow_queue.as_ref();
+        let shadow = shadow_queue.zip(shadow_rules.as_ref());
+        let (heard, speculations, shadow_totals) = std::thread::scope(|scope| {
             let audio_events = events.clone();
             let queue = &queue;
             let audio = scope.spawn(move || {
                 let _close = CloseOnDrop(queue);
-                AudioThread::new(source, endpointer, queue, audio_events, options).run(stop)
+                AudioThread::new(source, endpointer, queue, audio_events, options, spool, shadow_queue)
+                    .run(stop)
+            });
+            let cloud = cloud_thread.map(|thread| scope.spawn(move || thread.run()));
+            let shadow_thread = shadow.zip(shadow_recognizer).map(|((queue, rules), recognizer)| {
+                let events = events.clone();
+                scope.spawn(move || ShadowThread::new(recognizer, rules, queue, events).run())
             });
             let answers = scope.spawn(move || {
                 let _close = CloseOnDrop(queue);
-                RecognizerThread::new(recognizer, queue, events, options).run()
+                let _close_shadow = CloseShadowOnDrop(shadow_queue);
+                let router = Router::new(local, desk, rules, spend);
+                RecognizerThread::new(router, queue, events, options, spool, shadow).run()
             });
             // Should the caller's function panic, the audio thread must not listen on for ever.
             let _close = CloseOnDrop(queue);
@@ -164,8 +203,11 @@ impl<'a> Pipeline<'a> {
                 count(&mut summary, &event);
                 on_event(event);
             }
-            (joined(audio), joined(answers))
+            let ends = (joined(audio), joined(answers), shadow_thread.map(joined));
+            cloud.map(joined);
+            ends
         });
+        summary.shadow = shadow_totals;
         summary.audio_s = seconds_of(heard.samples as usize);
         summary.faults = heard.faults;
         summary.vad_ms = milliseconds(heard.vad);
@@ -192,6 +234,17 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
+/// The shadow ends when nothing more will be answered.
+struct CloseShadowOnDrop<'a>(Option<&'a ShadowQueue>);
+
+impl Drop for CloseShadowOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(queue) = self.0 {
+            queue.close();
+        }
+    }
+}
+
 fn count(summary: &mut RunSummary, event: &Event) {
     match event {
         Event::SpeechEnded { start, end, .. } => {
@@ -201,6 +254,14 @@ fn count(summary: &mut RunSummary, event: &Event) {
         Event::Final(result) => summary.timings.add(&result.timings),
         Event::Failed { .. } => summary.failed += 1,
         Event::Dropped { .. } => summary.dropped += 1,
+        Event::Hop { cost, .. } => {
+            summary.hops += 1;
+            summary.cost += cost;
+        }
+        Event::Deferred { .. } => summary.deferred += 1,
+        Event::Recovered(_) => summary.recovered += 1,
+        Event::Upgraded(_) => summary.upgraded += 1,
+        Event::NotKept { .. } => summary.not_kept += 1,
         _ => {}
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::draft::{Draft, Purpose, Span};
 use crate::utterance::Utterance;
@@ -17,6 +17,8 @@ use crate::utterance::Utterance;
 pub(super) struct Queued {
     pub(super) utterance: Utterance,
     pub(super) since: Instant,
+    /// Its name in the spool.
+    pub(super) id: Option<String>,
 }
 
 /// What the recognizer should do next.
@@ -25,6 +27,8 @@ pub(super) enum Work {
     Final(Queued),
     /// An unfinished one.
     Draft(Draft),
+    /// Nothing for now.
+    Idle,
     /// The audio has ended.
     End,
 }
@@ -36,6 +40,10 @@ struct State {
     draft: Option<Draft>,
     /// The draft that is being recognized.
     running: Option<(Span, Purpose)>,
+    /// Something is recognized that waited in the spool.
+    in_background: bool,
+    /// Utterances in the spool for which there was no room here.
+    deferred: Vec<String>,
     closed: bool,
 }
 
@@ -70,33 +78,38 @@ impl WorkQueue {
     }
 
     /// Waits for room; gives the utterance back if the recognizer is gone.
-    pub(super) fn push_waiting(&self, utterance: Utterance) -> Result<(), Utterance> {
+    pub(super) fn push_waiting(&self, utterance: Utterance, id: Option<String>) -> Result<(), Utterance> {
         let mut state = self.lock();
         while !self.has_room(&state) && !state.closed {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        self.push(state, utterance)
+        self.push(state, utterance, id)
     }
 
     /// Gives the utterance back if there is no room.
-    pub(super) fn try_push(&self, utterance: Utterance) -> Result<(), Utterance> {
+    pub(super) fn try_push(&self, utterance: Utterance, id: Option<String>) -> Result<(), Utterance> {
         let state = self.lock();
         if !self.has_room(&state) {
             return Err(utterance);
         }
-        self.push(state, utterance)
+        self.push(state, utterance, id)
     }
 
-    fn push(&self, mut state: MutexGuard<'_, State>, utterance: Utterance) -> Result<(), Utterance> {
+    fn push(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        utterance: Utterance,
+        id: Option<String>,
+    ) -> Result<(), Utterance> {
         if state.closed {
             return Err(utterance);
         }
         state.queued_s += utterance.seconds();
-        if state.running.is_some_and(|(span, _)| span != Span::of(&utterance)) {
+        if state.in_background || state.running.is_some_and(|(span, _)| span != Span::of(&utterance)) {
             self.abandon.store(true, Ordering::Relaxed);
         }
         state.draft = None;
-        state.finals.push_back(Queued { utterance, since: Instant::now() });
+        state.finals.push_back(Queued { utterance, since: Instant::now(), id });
         self.changed.notify_all();
         Ok(())
     }
@@ -106,10 +119,18 @@ impl WorkQueue {
         !self.busy.load(Ordering::Relaxed) && self.lock().finals.is_empty()
     }
 
+    /// Whether no finished utterance waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().finals.is_empty()
+    }
+
     /// Leaves a draft, replacing an older one. A speculation also ends the partial that is being recognized.
     pub(super) fn offer(&self, draft: Draft) {
         let mut state = self.lock();
         if draft.purpose == Purpose::Speculation && state.running.is_some() {
+            self.abandon.store(true, Ordering::Relaxed);
+        }
+        if state.in_background {
             self.abandon.store(true, Ordering::Relaxed);
         }
         state.draft = Some(draft);
@@ -125,11 +146,33 @@ impl WorkQueue {
         }
     }
 
-    /// Waits for work.
-    pub(super) fn next(&self) -> Work {
+    /// Leaves the name of an utterance in the spool for which there was no room.
+    pub(super) fn defer(&self, id: String) {
+        self.lock().deferred.push(id);
+    }
+
+    /// The names that were left.
+    pub(super) fn take_deferred(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().deferred)
+    }
+
+    /// Begins work in the background unless there is better to do; `abandon` tells when there is.
+    pub(super) fn begin_background(&self) -> bool {
+        let mut state = self.lock();
+        state.in_background = state.finals.is_empty() && state.draft.is_none() && !state.closed;
+        if state.in_background {
+            self.abandon.store(false, Ordering::Relaxed);
+        }
+        state.in_background
+    }
+
+    /// Waits for work, `patience` long if given.
+    pub(super) fn next(&self, patience: Option<Duration>) -> Work {
         self.busy.store(false, Ordering::Relaxed);
+        let end = patience.map(|patience| Instant::now() + patience);
         let mut state = self.lock();
         state.running = None;
+        state.in_background = false;
         loop {
             if let Some(queued) = state.finals.pop_front() {
                 state.queued_s -= queued.utterance.seconds();
@@ -146,7 +189,16 @@ impl WorkQueue {
                 state.running = Some((draft.span(), draft.purpose));
                 return Work::Draft(draft);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match end {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(end) => {
+                    let left = end.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Work::Idle;
+                    }
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 
@@ -157,7 +209,12 @@ impl WorkQueue {
 
     /// No more utterances will come.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        let mut state = self.lock();
+        state.closed = true;
+        if state.in_background {
+            self.abandon.store(true, Ordering::Relaxed);
+        }
+        drop(state);
         self.changed.notify_all();
     }
 }
@@ -173,10 +230,10 @@ mod tests {
     #[test]
     fn a_full_queue_gives_the_live_utterance_back() {
         let queue = WorkQueue::new(3.0);
-        assert!(queue.try_push(utterance(0, 4)).is_ok(), "one utterance always fits");
-        assert_eq!(queue.try_push(utterance(1, 1)).unwrap_err().index, 1);
-        assert!(matches!(queue.next(), Work::Final(q) if q.utterance.index == 0));
-        assert!(queue.try_push(utterance(2, 1)).is_ok());
+        assert!(queue.try_push(utterance(0, 4), None).is_ok(), "one utterance always fits");
+        assert_eq!(queue.try_push(utterance(1, 1), None).unwrap_err().index, 1);
+        assert!(matches!(queue.next(None), Work::Final(q) if q.utterance.index == 0));
+        assert!(queue.try_push(utterance(2, 1), None).is_ok());
     }
 
     #[test]
@@ -185,14 +242,14 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for i in 0..20 {
-                    queue.push_waiting(utterance(i, 1)).unwrap();
+                    queue.push_waiting(utterance(i, 1), None).unwrap();
                 }
                 queue.close();
             });
             for expected in 0..20 {
-                assert!(matches!(queue.next(), Work::Final(q) if q.utterance.index == expected));
+                assert!(matches!(queue.next(None), Work::Final(q) if q.utterance.index == expected));
             }
-            assert!(matches!(queue.next(), Work::End));
+            assert!(matches!(queue.next(None), Work::End));
         });
     }
 
@@ -208,20 +265,20 @@ mod tests {
     fn finished_utterances_come_before_drafts_and_replace_them() {
         let queue = WorkQueue::new(10.0);
         queue.offer(draft(7, 1, Purpose::Partial));
-        queue.try_push(utterance(7, 2)).unwrap();
-        assert!(matches!(queue.next(), Work::Final(_)));
+        queue.try_push(utterance(7, 2), None).unwrap();
+        assert!(matches!(queue.next(None), Work::Final(_)));
         queue.close();
-        assert!(matches!(queue.next(), Work::End));
+        assert!(matches!(queue.next(None), Work::End));
     }
 
     #[test]
     fn a_draft_is_abandoned_for_another_utterance_but_not_for_itself() {
         let queue = WorkQueue::new(10.0);
         queue.offer(draft(7, 2, Purpose::Speculation));
-        assert!(matches!(queue.next(), Work::Draft(_)));
-        queue.try_push(utterance(7, 2)).unwrap();
+        assert!(matches!(queue.next(None), Work::Draft(_)));
+        queue.try_push(utterance(7, 2), None).unwrap();
         assert!(!abandoned(&queue), "its answer is the one that is waited for");
-        queue.try_push(utterance(8, 3)).unwrap();
+        queue.try_push(utterance(8, 3), None).unwrap();
         assert!(abandoned(&queue));
     }
 
@@ -229,12 +286,12 @@ mod tests {
     fn a_speculation_ends_a_partial_and_is_ended_by_speech() {
         let queue = WorkQueue::new(10.0);
         queue.offer(draft(7, 1, Purpose::Partial));
-        assert!(matches!(queue.next(), Work::Draft(_)));
+        assert!(matches!(queue.next(None), Work::Draft(_)));
         queue.withdraw_speculation();
         assert!(!abandoned(&queue), "a partial is of use while they speak");
         queue.offer(draft(7, 2, Purpose::Speculation));
         assert!(abandoned(&queue));
-        assert!(matches!(queue.next(), Work::Draft(d) if d.purpose == Purpose::Speculation));
+        assert!(matches!(queue.next(None), Work::Draft(d) if d.purpose == Purpose::Speculation));
         assert!(!abandoned(&queue));
         queue.withdraw_speculation();
         assert!(abandoned(&queue));
@@ -246,6 +303,6 @@ mod tests {
         queue.offer(draft(7, 1, Purpose::Speculation));
         queue.withdraw_speculation();
         queue.close();
-        assert!(matches!(queue.next(), Work::End));
+        assert!(matches!(queue.next(None), Work::End));
     }
 }

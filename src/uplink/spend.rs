@@ -59,7 +59,16 @@ impl SpendMeter {
     /// Counts a request of `seconds`, before it is sent: a crash must not make it free.
     pub fn count(&mut self, seconds: f64) {
         self.turn_page(today());
-        self.ledger.spent += self.cost(seconds);
+        self.add(self.cost(seconds));
+    }
+
+    /// Takes back a request that was not sent after all.
+    pub fn refund(&mut self, seconds: f64) {
+        self.add(-self.cost(seconds));
+    }
+
+    fn add(&mut self, cost: f64) {
+        self.ledger.spent = (self.ledger.spent + cost).max(0.0);
         let Some(file) = self.file.as_ref().filter(|_| self.cost_per_minute > 0.0) else { return };
         let written =
             serde_json::to_vec(&self.ledger).map_err(Into::into).and_then(|b| atomic_write(file, &b));

@@ -103,7 +103,7 @@ impl CloudError {
     pub fn is_offline(&self) -> bool {
         match self {
             Self::Offline { .. } => true,
-            Self::Deadline { last, .. } => last.as_ref().is_none_or(|last| last.is_offline()),
+            Self::Deadline { last, .. } => last.as_ref().is_some_and(|last| last.is_offline()),
             _ => false,
         }
     }

@@ -3,9 +3,12 @@
 //! Every key is optional and carries its unit; an unknown key is an error. The defaults are the
 //! library's own, so an empty file is a valid profile.
 
+mod routing;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use routing::{CloudConfig, ConsentConfig, RouteConfig, ShadowConfig, SpoolConfig};
 use serde::Deserialize;
 
 use crate::asr::whisper::{Context, DecodingOptions, LanguageChoice, Precision, Task};
@@ -29,6 +32,16 @@ pub struct Profile {
     pub whisper: WhisperConfig,
     /// Threads and queues.
     pub pipeline: PipelineConfig,
+    /// What the user agreed to.
+    pub consent: ConsentConfig,
+    /// The cloud speech API.
+    pub cloud: CloudConfig,
+    /// Who is asked when.
+    pub route: RouteConfig,
+    /// What is kept on disk.
+    pub spool: SpoolConfig,
+    /// Who listens along.
+    pub shadow: ShadowConfig,
 }
 
 /// The microphone.
@@ -195,6 +208,7 @@ impl Profile {
     fn validate(&self) -> Result<(), String> {
         self.endpoint.validate().map_err(|e| e.to_string())?;
         self.decoding()?;
+        self.validate_routing()?;
         if self.pipeline.threads > 256 {
             return Err("pipeline.threads must be at most 256".to_owned());
         }
@@ -294,6 +308,13 @@ mod tests {
             ("[whisper]\nno_speech_threshold = 2.0", "no_speech_threshold"),
             ("[pipeline]\nmax_queued_ms = 1", "max_queued_ms"),
             ("[endpoint]\nthreshold = 1.5", "threshold"),
+            ("[route]\npolicy = \"cloud\"", "consent.cloud_audio"),
+            ("[shadow]\nengine = \"cloud\"", "consent.cloud_audio"),
+            (
+                "[consent]\ncloud_audio = true\n[route]\npolicy = \"cloud-then-local\"\nbudget_ms = 1",
+                "budget_ms",
+            ),
+            ("[shadow]\nsample = 1.5", "shadow.sample"),
         ] {
             let error = Profile::parse(text, "x.toml").unwrap_err().to_string();
             assert!(error.contains(key), "{error}");

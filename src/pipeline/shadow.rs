@@ -1,0 +1,289 @@
+//! The shadow: a second recognizer that hears the same utterances later, and is never believed.
+//!
+//! It works only while nobody speaks and the primary has nothing to do: between any two of its layers and tokens
+//! it waits until that is so. What it cannot keep up with it skips, whole, and the skips are counted.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::event::{Event, UtteranceResult};
+use super::route::Route;
+use super::timings::milliseconds;
+use crate::asr::{EngineId, RecognitionObserver, Recognizer, RecognizerError};
+use crate::scoring::{BasicNormalizer, Disagreement, EnglishNormalizer, Normalizer, disagreement};
+use crate::utterance::Utterance;
+
+/// How the shadow hears.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShadowRules {
+    /// Share of utterances that it hears, in [0, 1], chosen at random.
+    pub sample: f64,
+    /// Utterances that have waited longer are skipped. 60 s: after a minute's talk it has caught up or never will.
+    pub max_lag: Duration,
+    /// Whether comparisons carry both texts; the user's recorded consent.
+    pub texts: bool,
+    /// Where it answers.
+    pub route: Route,
+    /// What a minute of audio costs there.
+    pub cost_per_minute: f64,
+}
+
+impl Default for ShadowRules {
+    fn default() -> Self {
+        Self {
+            sample: 1.0,
+            max_lag: Duration::from_secs(60),
+            texts: false,
+            route: Route::Local,
+            cost_per_minute: 0.0,
+        }
+    }
+}
+
+/// What the two made of one utterance.
+#[derive(Clone, Serialize)]
+pub struct ShadowComparison {
+    /// Which utterance.
+    pub utterance: u64,
+    /// The shadow's engine.
+    pub engine: EngineId,
+    /// Where the shadow answered.
+    pub route: Route,
+    /// Word edits between the two normalized texts, the primary's in the place of the reference.
+    #[serde(flatten)]
+    pub disagreement: Disagreement,
+    /// The primary's confidence.
+    pub primary_confidence: Option<f32>,
+    /// The shadow's confidence. Figures of different engines are not comparable.
+    pub shadow_confidence: Option<f32>,
+    /// Time of the primary's recognition, ms.
+    pub primary_ms: f64,
+    /// Time of the shadow's, ms, pauses included.
+    pub shadow_ms: f64,
+    /// From the primary's answer to the shadow's, ms.
+    pub lag_ms: f64,
+    /// What the shadow's answer cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// The primary's text, with consent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_text: Option<String>,
+    /// The shadow's text, with consent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_text: Option<String>,
+}
+
+/// What the shadow did in one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct ShadowTotals {
+    /// Utterances that both answered.
+    pub compared: u64,
+    /// Utterances it was too late for.
+    pub skipped: u64,
+    /// Utterances it failed on.
+    pub failed: u64,
+    /// All comparisons' edits.
+    #[serde(flatten)]
+    pub disagreement: Disagreement,
+}
+
+/// What the primary said, and the audio.
+struct ShadowJob {
+    utterance: Utterance,
+    text: String,
+    language: Option<String>,
+    confidence: Option<f32>,
+    primary_ms: f64,
+    since: Instant,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<ShadowJob>,
+    /// Audio in `jobs`, s.
+    queued_s: f64,
+    /// Utterances for which there was no room.
+    skipped: u64,
+    closed: bool,
+}
+
+/// The queue between the primary and its shadow.
+#[derive(Default)]
+pub(super) struct ShadowQueue {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Somebody speaks.
+    speaking: AtomicBool,
+    /// The primary works.
+    working: AtomicBool,
+}
+
+impl ShadowQueue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody speaks, or does not any more.
+    pub(super) fn set_speaking(&self, speaking: bool) {
+        self.set(&self.speaking, speaking);
+    }
+
+    /// The primary works, or does not.
+    pub(super) fn set_working(&self, working: bool) {
+        self.set(&self.working, working);
+    }
+
+    fn set(&self, flag: &AtomicBool, value: bool) {
+        if flag.swap(value, Ordering::AcqRel) && !value {
+            // Locked, so that nobody misses it between looking and waiting.
+            drop(self.lock());
+            self.changed.notify_all();
+        }
+    }
+
+    fn must_wait(&self) -> bool {
+        self.speaking.load(Ordering::Acquire) || self.working.load(Ordering::Acquire)
+    }
+
+    /// Holds the shadow's thread as long as the primary or the endpointer needs the processor.
+    fn give_way(&self) {
+        if !self.must_wait() {
+            return;
+        }
+        let mut state = self.lock();
+        while self.must_wait() && !state.closed {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Leaves what the primary answered, if no more audio waits than may be late.
+    pub(super) fn offer(&self, utterance: &Utterance, result: &UtteranceResult, rules: &ShadowRules) {
+        let mut state = self.lock();
+        if state.queued_s + utterance.seconds() > rules.max_lag.as_secs_f64() {
+            state.skipped += 1;
+            return;
+        }
+        let job = ShadowJob {
+            utterance: utterance.clone(),
+            text: result.text.clone(),
+            language: result.language.clone(),
+            confidence: result.confidence,
+            primary_ms: result.timings.recognize_ms,
+            since: Instant::now(),
+        };
+        state.queued_s += utterance.seconds();
+        state.jobs.push_back(job);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// No more will come; what waits is still compared.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.set_speaking(false);
+        self.set_working(false);
+        self.changed.notify_all();
+    }
+
+    fn next(&self) -> Option<ShadowJob> {
+        let mut state = self.lock();
+        loop {
+            if !self.must_wait() || state.closed {
+                if let Some(job) = state.jobs.pop_front() {
+                    state.queued_s -= job.utterance.seconds();
+                    return Some(job);
+                }
+                if state.closed {
+                    return None;
+                }
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Lets the primary go first.
+struct GivesWay<'a>(&'a ShadowQueue);
+
+impl RecognitionObserver for GivesWay<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.give_way();
+        false
+    }
+}
+
+pub(super) struct ShadowThread<'a, 'e> {
+    recognizer: &'e mut dyn Recognizer,
+    rules: &'a ShadowRules,
+    queue: &'a ShadowQueue,
+    events: SyncSender<Event>,
+    totals: ShadowTotals,
+}
+
+impl<'a, 'e> ShadowThread<'a, 'e> {
+    pub(super) fn new(
+        recognizer: &'e mut dyn Recognizer,
+        rules: &'a ShadowRules,
+        queue: &'a ShadowQueue,
+        events: SyncSender<Event>,
+    ) -> Self {
+        Self { recognizer, rules, queue, events, totals: ShadowTotals::default() }
+    }
+
+    /// Compares until the queue is closed and empty.
+    pub(super) fn run(mut self) -> ShadowTotals {
+        while let Some(job) = self.queue.next() {
+            if job.since.elapsed() > self.rules.max_lag {
+                self.totals.skipped += 1;
+                continue;
+            }
+            match self.compare(&job) {
+                Ok(comparison) => {
+                    self.totals.compared += 1;
+                    self.totals.disagreement += comparison.disagreement;
+                    if self.events.send(Event::Shadow(Box::new(comparison))).is_err() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    self.totals.failed += 1;
+                    tracing::warn!(%error, "the shadow failed on an utterance");
+                }
+            }
+        }
+        self.totals.skipped += self.queue.lock().skipped;
+        self.totals
+    }
+
+    fn compare(&mut self, job: &ShadowJob) -> Result<ShadowComparison, RecognizerError> {
+        let begin = Instant::now();
+        let transcript = self.recognizer.transcribe(&job.utterance, &mut GivesWay(self.queue))?;
+        let shadow_ms = milliseconds(begin.elapsed());
+        let language = job.language.as_deref().or(transcript.language.as_deref());
+        let normalizer: &dyn Normalizer = match language {
+            Some("en") | None => &EnglishNormalizer,
+            Some(_) => &BasicNormalizer::default(),
+        };
+        let cost = self.rules.cost_per_minute * job.utterance.seconds() / 60.0;
+        let shown = |text: &str| self.rules.texts.then(|| text.to_owned());
+        Ok(ShadowComparison {
+            utterance: job.utterance.index,
+            engine: self.recognizer.engine().clone(),
+            route: self.rules.route,
+            disagreement: disagreement(normalizer, &job.text, &transcript.text),
+            primary_confidence: job.confidence,
+            shadow_confidence: transcript.confidence(),
+            primary_ms: job.primary_ms,
+            shadow_ms,
+            lag_ms: milliseconds(job.since.elapsed()),
+            cost: (cost > 0.0).then_some(cost),
+            primary_text: shown(&job.text),
+            shadow_text: shown(&transcript.text),
+        })
+    }
+}
