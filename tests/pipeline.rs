@@ -2,134 +2,15 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use earwitness::asr::{EngineId, RecognitionObserver, Recognizer, RecognizerError, Segment, Transcript};
-use earwitness::audio::{AudioError, AudioSource, NativeFormat, Read, SampleRate, samples_in_ms};
+use earwitness::audio::{AudioError, AudioSource, NativeFormat, Read, SampleRate};
 use earwitness::endpoint::{EndpointRules, Endpointer};
 use earwitness::pipeline::{
     Event, Pipeline, PipelineError, PipelineOptions, RunSummary, StopSignal, UtteranceResult,
 };
-use earwitness::utterance::Utterance;
-use earwitness::vad::{SpeechProbability, VoiceActivityDetector};
-
-/// Takes a frame for speech if its first sample is loud: a test writes speech by writing 0.5.
-struct LoudIsSpeech;
-
-impl VoiceActivityDetector for LoudIsSpeech {
-    fn frame_len(&self) -> usize {
-        512
-    }
-    fn speech_probability(&mut self, frame: &[f32]) -> SpeechProbability {
-        SpeechProbability(if frame[0] > 0.1 { 1.0 } else { 0.0 })
-    }
-    fn reset(&mut self) {}
-    fn name(&self) -> &'static str {
-        "loud"
-    }
-}
-
-/// Answers each utterance with its index and length, after `delay`; fails on those in `fail_on`.
-struct FakeRecognizer {
-    engine: EngineId,
-    delay: Duration,
-    fail_on: Vec<u64>,
-    heard: Arc<Mutex<Vec<u64>>>,
-    /// Recognitions that were begun.
-    begun: Arc<AtomicUsize>,
-}
-
-impl FakeRecognizer {
-    fn new(delay_ms: u64) -> Self {
-        Self {
-            engine: EngineId::new("fake", "fake", "none"),
-            delay: Duration::from_millis(delay_ms),
-            fail_on: vec![],
-            heard: Arc::default(),
-            begun: Arc::default(),
-        }
-    }
-}
-
-impl Recognizer for FakeRecognizer {
-    fn engine(&self) -> &EngineId {
-        &self.engine
-    }
-
-    fn transcribe(
-        &mut self,
-        utterance: &Utterance,
-        observer: &mut dyn RecognitionObserver,
-    ) -> Result<Transcript, RecognizerError> {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        std::thread::sleep(self.delay);
-        if observer.cancelled() {
-            return Err(RecognizerError::Cancelled);
-        }
-        self.heard.lock().unwrap().push(utterance.index);
-        if self.fail_on.contains(&utterance.index) {
-            return Err(RecognizerError::Engine("as told".into()));
-        }
-        let text = format!("utterance {}", utterance.index);
-        let segment = Segment {
-            start: 0.0,
-            end: utterance.seconds(),
-            text: text.clone(),
-            tokens: vec![1],
-            avg_logprob: Some(0.0),
-            ..Segment::default()
-        };
-        Ok(Transcript::new(&text, None, vec![segment]))
-    }
-}
-
-/// Gives `script` in blocks; `Err` at its end if `fails`.
-struct Script {
-    blocks: Vec<Step>,
-    fails: bool,
-}
-
-enum Step {
-    Speech(u32),
-    Silence(u32),
-    Gap(u64),
-    /// No sample until so many recognitions were begun.
-    Await(Arc<AtomicUsize>, usize),
-}
-
-impl AudioSource for Script {
-    fn read(&mut self, block: &mut Vec<f32>) -> Result<Read, AudioError> {
-        block.clear();
-        if self.blocks.is_empty() {
-            if self.fails {
-                return Err(AudioError::NoMicrophone { detail: "unplugged".into() });
-            }
-            return Ok(Read::End);
-        }
-        match self.blocks.remove(0) {
-            Step::Speech(ms) => block.resize(samples_in_ms(ms), 0.5),
-            Step::Silence(ms) => block.resize(samples_in_ms(ms), 0.0),
-            Step::Gap(n) => return Ok(Read::Gap(n)),
-            Step::Await(begun, n) => {
-                let deadline = Instant::now() + Duration::from_secs(20);
-                while begun.load(Ordering::Relaxed) < n {
-                    assert!(Instant::now() < deadline, "recognition {n} was never begun");
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            }
-        }
-        Ok(Read::Samples)
-    }
-    fn native(&self) -> NativeFormat {
-        NativeFormat { rate: SampleRate::new(16_000).unwrap(), channels: 1 }
-    }
-}
-
-fn talk(utterances: usize) -> Vec<Step> {
-    (0..utterances).flat_map(|_| [Step::Speech(1_000), Step::Silence(1_000)]).collect()
-}
+use support::fakes::{FakeRecognizer, LoudIsSpeech, Script, Step, talk};
 
 fn run(
     blocks: Vec<Step>,

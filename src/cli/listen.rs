@@ -205,7 +205,7 @@ pub struct Style {
 
 /// Runs the pipeline on a live source and prints as it goes.
 pub fn listen(
-    pipeline: Pipeline<'_>,
+    pipeline: Pipeline<'_, '_>,
     source: Box<dyn AudioSource>,
     style: &Style,
     stop: &StopSignal,

@@ -123,7 +123,7 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
     /// What this run had no time for gets its answer before the run ends; what was there before waits on.
     fn finish_deferred(&mut self) {
         let Some(backlog) = &mut self.backlog else { return };
-        backlog.forget_pending();
+        backlog.forget_earlier();
         self.queue.take_deferred().into_iter().for_each(|id| backlog.defer(id));
         let events = &self.events;
         let never = AtomicBool::new(false);

@@ -14,6 +14,8 @@ pub(super) struct Backlog<'a> {
     spool: &'a Spool,
     /// Utterances without an answer, oldest first.
     pending: VecDeque<String>,
+    /// The last one of earlier runs.
+    earlier_to: String,
     /// Those before and at it were tried for an upgrade in this round.
     upgraded_to: String,
 }
@@ -33,12 +35,14 @@ impl<'a> Backlog<'a> {
     /// What waits in `spool`.
     pub(super) fn new(spool: &'a Spool) -> Self {
         let waiting = spool.entries().into_iter().filter(|e| e.state == SpoolState::Pending);
-        Self { spool, pending: waiting.map(|e| e.id).collect(), upgraded_to: String::new() }
+        let pending: VecDeque<String> = waiting.map(|e| e.id).collect();
+        let earlier_to = pending.back().cloned().unwrap_or_default();
+        Self { spool, pending, earlier_to, upgraded_to: String::new() }
     }
 
-    /// The same without what was there before.
-    pub(super) fn forget_pending(&mut self) {
-        self.pending.clear();
+    /// Leaves what earlier runs left to a later one.
+    pub(super) fn forget_earlier(&mut self) {
+        self.pending.retain(|id| *id > self.earlier_to);
     }
 
     /// Utterances without a final answer.

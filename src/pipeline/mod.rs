@@ -127,17 +127,17 @@ pub enum PipelineError {
 ///     })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Pipeline<'a> {
+pub struct Pipeline<'a, 'e> {
     endpointer: &'a mut Endpointer,
-    engines: Engines<'a>,
+    engines: Engines<'e>,
     options: PipelineOptions,
 }
 
-impl<'a> Pipeline<'a> {
+impl<'a, 'e> Pipeline<'a, 'e> {
     /// Joins the two; both can be used again after the run.
     pub fn new(
         endpointer: &'a mut Endpointer,
-        recognizer: &'a mut dyn Recognizer,
+        recognizer: &'e mut dyn Recognizer,
         options: PipelineOptions,
     ) -> Self {
         Self::with_engines(endpointer, Engines::local(recognizer), options)
@@ -146,7 +146,7 @@ impl<'a> Pipeline<'a> {
     /// Joins an endpointer and all that may answer.
     pub fn with_engines(
         endpointer: &'a mut Endpointer,
-        engines: Engines<'a>,
+        engines: Engines<'e>,
         mut options: PipelineOptions,
     ) -> Self {
         // Where the cloud is asked first, or alone, the work would mostly be for nothing.

@@ -67,6 +67,9 @@ pub(super) struct Router<'a> {
     closed_until: Option<Instant>,
 }
 
+/// The cloud is given up this part of the budget before its end, so that the local answer is there within it.
+const REACTION: f64 = 0.1;
+
 /// What the cloud can be asked now.
 type Asked = Result<Request, Reason>;
 
@@ -212,7 +215,7 @@ impl<'a> Router<'a> {
             Err(_) => Reason::LocalFailed,
         };
         let why_not = match self.ask(utterance, tell) {
-            Ok(request) => match request.wait_until(since + self.rules.budget) {
+            Ok(request) => match request.wait_until(self.end_of(since)) {
                 Some(answer) => match self.from_cloud(answer, utterance, reason) {
                     Ok(routed) => return Ok(routed),
                     Err(error) => (reason_of(&error), error.retry_later()),
@@ -237,14 +240,14 @@ impl<'a> Router<'a> {
             Ok(request) => request,
             Err(reason) => return self.here(utterance, ready, (reason, may_change(reason)), stop),
         };
-        let end = since + self.rules.budget;
+        let end = self.end_of(since);
         // The local engine begins when it must, and at once as long as its pace is not known.
         let begin = match (&ready, self.pace) {
             (Some(_), _) => end,
             (None, None) => since,
             (None, Some(pace)) => {
                 let needs = Duration::from_secs_f64(pace * PACE_MARGIN * utterance.seconds()) + PACE_FLOOR;
-                since + self.rules.budget.saturating_sub(needs)
+                since + (end - since).saturating_sub(needs)
             }
         };
         let mut answer = request.wait_until(begin);
@@ -270,6 +273,11 @@ impl<'a> Router<'a> {
         };
         drop(request);
         self.here(utterance, here, (reason, wants_cloud), stop)
+    }
+
+    /// When the cloud is waited for no more.
+    fn end_of(&self, since: Instant) -> Instant {
+        since + self.rules.budget.mul_f64(1.0 - REACTION)
     }
 
     /// Hands a request in and tells of it, if it may be made.

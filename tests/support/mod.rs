@@ -1,6 +1,7 @@
 //! What integration tests share: installed models and recordings, signals, and the binary.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod fakes;
 pub mod formats;
 pub mod server;
 
