@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Result;
-use earwitness::asr::Transcript;
 use earwitness::asr::whisper::join;
-use earwitness::audio::{FileSource, read_all, seconds_of};
-use earwitness::pipeline::{Event, Pipeline, StopSignal, recognize};
+use earwitness::asr::{Recognizer, Transcript};
+use earwitness::audio::{ChannelSelect, FileSource, read_all, seconds_of};
+use earwitness::endpoint::Endpointer;
+use earwitness::pipeline::{Event, Pipeline, PipelineOptions, StopSignal, recognize};
 use earwitness::scoring::{self, EditCounts, EnglishNormalizer, SlotScore, slot_values_found};
 use earwitness::utterance::Utterance;
 use indicatif::ProgressBar;
@@ -29,30 +30,41 @@ Examples:
   earwitness evaluate recordings/manifest.jsonl
   earwitness evaluate recordings/manifest.jsonl --model base --temperature 0 --no-timestamps --json
   earwitness evaluate meetings.jsonl --vad
+  earwitness evaluate recordings/manifest.jsonl --against base --html diff.html
 
 Each file is one utterance unless --vad is given. A file that cannot be read counts as all its words deleted. Both texts go through the standard English normalizer.
 JSON: wer (fraction or null), edits {substitutions, deletions, insertions, reference_words}, slots_found,
 slots_total, audio_s, processing_s, rtf, load_s, peak_rss_mib, fallbacks, full_windows, engine, files [{file, audio_s,
-processing_s, text, reference, wer, edits, slots_found, slots_total, error}].")]
+processing_s, text, reference, wer, edits, slots_found, slots_total, error}].
+With --against: a and b {engine, wer, edits, processing_s, rtf}, disagreement, disagreement_rate, comparison
+{difference, interval, mapsswe, mcnemar, ...}, files. Differences are B minus A: below 0, the second one is better.")]
 pub struct Args {
     /// The manifest.
     #[arg(value_name = "MANIFEST.jsonl")]
-    manifest: PathBuf,
+    pub manifest: PathBuf,
     /// Find utterances in each file instead of taking it as one.
     #[arg(long)]
-    vad: bool,
+    pub vad: bool,
+    /// Compare with a second recognizer: a model, or `cloud` for the profile's API.
+    #[arg(long, value_name = "MODEL")]
+    pub against: Option<String>,
+    /// Write both texts side by side as a page.
+    #[arg(long, value_name = "FILE.html", requires = "against")]
+    pub html: Option<PathBuf>,
     /// One JSON object.
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     #[command(flatten)]
-    engine: EngineArgs,
+    pub engine: EngineArgs,
 }
 
 /// A row of the manifest; keys that are not used here are left alone.
 #[derive(Deserialize)]
-struct Row {
-    audio_filepath: PathBuf,
-    text: Option<String>,
+pub struct Row {
+    pub audio_filepath: PathBuf,
+    pub text: Option<String>,
+    /// Utterances of one speaker depend on each other.
+    pub speaker: Option<String>,
     slots: Option<BTreeMap<String, String>>,
 }
 
@@ -88,16 +100,15 @@ struct Report {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(against) = &args.against {
+        return super::compare::run(args, against);
+    }
     let rows = read_manifest(&args.manifest)?;
     let folder = args.manifest.parent().unwrap_or(Path::new("."));
     let mut engine = args.engine.load()?;
     let normalizer = EnglishNormalizer;
     let mut report = empty_report(&engine);
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new(rows.len() as u64)
-    } else {
-        ProgressBar::hidden()
-    };
+    let bar = progress(rows.len());
     for row in rows {
         let score = score(
             &mut engine,
@@ -124,7 +135,12 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn read_manifest(path: &Path) -> Result<Vec<Row>> {
+/// A bar over `n` files, on a terminal only.
+pub fn progress(n: usize) -> ProgressBar {
+    if std::io::stderr().is_terminal() { ProgressBar::new(n as u64) } else { ProgressBar::hidden() }
+}
+
+pub fn read_manifest(path: &Path) -> Result<Vec<Row>> {
     let bad = |why: String| CliError::new(Exit::Config, format!("the manifest {}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|e| bad(format!("cannot be read: {e}")))?;
     let rows = text
@@ -147,7 +163,6 @@ fn read_manifest(path: &Path) -> Result<Vec<Row>> {
 }
 
 fn empty_report(engine: &Engine) -> Report {
-    use earwitness::asr::Recognizer;
     Report {
         wer: None,
         edits: EditCounts::default(),
@@ -185,7 +200,9 @@ fn score(
     (fallbacks, full_windows): (&mut u32, &mut u32),
 ) -> FileScore {
     let begin = Instant::now();
-    let heard = hear(engine, &folder.join(&row.audio_filepath), vad);
+    let path = folder.join(&row.audio_filepath);
+    let channels = engine.profile.channels();
+    let heard = hear(&mut engine.recognizer, &mut engine.endpointer, &path, channels, vad);
     let processing_s = begin.elapsed().as_secs_f64();
     let mut score = FileScore {
         file: row.audio_filepath.display().to_string(),
@@ -221,27 +238,34 @@ fn score(
 }
 
 /// What was heard in one file.
-struct Heard {
-    audio_s: f64,
-    text: String,
+pub struct Heard {
+    pub audio_s: f64,
+    pub text: String,
     fallbacks: u32,
     full_windows: u32,
 }
 
-fn hear(engine: &mut Engine, file: &Path, vad: bool) -> Result<Heard> {
-    let mut source = FileSource::open(file, engine.profile.channels())?;
+/// What `recognizer` makes of a file.
+pub fn hear(
+    recognizer: &mut dyn Recognizer,
+    endpointer: &mut Endpointer,
+    file: &Path,
+    channels: ChannelSelect,
+    vad: bool,
+) -> Result<Heard> {
+    let mut source = FileSource::open(file, channels)?;
     if !vad {
         let samples = read_all(&mut source)?;
         let audio_s = seconds_of(samples.len());
         let utterance = Utterance::whole(0, samples);
-        let (transcript, _) = recognize(&mut engine.recognizer, &utterance, &AtomicBool::new(false))?;
+        let (transcript, _) = recognize(recognizer, &utterance, &AtomicBool::new(false))?;
         let Transcript { text, fallbacks, full_windows, .. } = transcript;
         return Ok(Heard { audio_s, text, fallbacks, full_windows });
     }
     let mut heard = Heard { audio_s: 0.0, text: String::new(), fallbacks: 0, full_windows: 0 };
-    let options = engine.profile.pipeline_options(false, false);
+    let options = PipelineOptions { max_queued_s: 10.0, ..PipelineOptions::default() };
     let (mut segments, mut language, mut failure) = (Vec::new(), None, None);
-    let summary = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options).run(
+    let summary = Pipeline::new(endpointer, recognizer, options).run(
         Box::new(source),
         &StopSignal::default(),
         &mut |event| match event {
@@ -307,7 +331,8 @@ fn show(report: &Report) -> String {
     format!("{files}\n\n{total}\n")
 }
 
-fn percent(wer: Option<f64>) -> String {
+/// As a percentage; `-` if there is none.
+pub fn percent(wer: Option<f64>) -> String {
     wer.map_or_else(|| "-".to_owned(), |w| format!("{:.2}", w * 100.0))
 }
 

@@ -3,6 +3,8 @@
 //! stdout carries results only; messages, progress and logs go to stderr.
 
 mod bench;
+mod compare;
+mod compare_html;
 mod demo;
 mod devices;
 mod doctor;

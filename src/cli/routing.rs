@@ -58,6 +58,21 @@ impl Routing {
         Ok(Self { rules, cloud, shadow, spool, spend_file })
     }
 
+    /// A second recognizer: `engine` is a model, or `cloud`.
+    pub fn beside(profile: &Profile, args: &EngineArgs, engine: &str) -> Result<Box<dyn Recognizer>> {
+        if engine != "cloud" {
+            let mut beside = profile.clone();
+            engine.clone_into(&mut beside.whisper.model);
+            return Ok(Box::new(args.recognizer(&beside)?.0));
+        }
+        if !profile.consent.cloud_audio {
+            let message =
+                "`--against cloud` sends audio away: the profile must say `consent.cloud_audio = true`";
+            return Err(CliError::new(Exit::Config, message).into());
+        }
+        Ok(cloud(profile, "--against cloud")?.0)
+    }
+
     /// Whether this device answers at all.
     pub fn uses_local(&self) -> bool {
         self.rules.policy.uses_local()
@@ -102,9 +117,8 @@ fn shadow(profile: &Profile, args: &EngineArgs) -> Result<Option<(Box<dyn Recogn
         "cloud" => Some((cloud(profile, "shadow.engine = cloud")?.0, rules)),
         model => {
             let mut beside = profile.clone();
-            model.clone_into(&mut beside.whisper.model);
             beside.pipeline.threads = profile.shadow.threads;
-            Some((Box::new(args.recognizer(&beside)?.0), rules))
+            Some((Routing::beside(&beside, args, model)?, rules))
         }
     })
 }
