@@ -92,9 +92,10 @@ impl Transcript {
         }
     }
 
-    /// What an engine answered: `text` is trimmed, and an empty one is [`Outcome::Empty`].
+    /// What an engine answered: white space and line breaks become single spaces, and an empty text is
+    /// [`Outcome::Empty`].
     pub fn new(text: &str, language: Option<String>, segments: Vec<Segment>) -> Self {
-        let text = text.trim().to_owned();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if text.is_empty() {
             return Self::without_text(Outcome::Empty, language);
         }

@@ -153,7 +153,10 @@ fn settings(profile: &Profile) -> Result<CloudSettings> {
     let config = &profile.cloud;
     let wrong = |why: String| CliError::new(Exit::Config, why);
     let provider: ProviderKind = serde_json::from_value(config.provider.as_str().into()).map_err(|_| {
-        wrong(format!("cloud.provider `{}` is none of openai, deepgram, google, azure", config.provider))
+        wrong(format!(
+            "cloud.provider `{}` is none of openai, deepgram, deepgram_stream, google, azure",
+            config.provider
+        ))
     })?;
     let url = match (config.url.as_str(), provider.default_url()) {
         ("", Some(url)) => url,

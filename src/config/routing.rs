@@ -22,7 +22,7 @@ pub struct ConsentConfig {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CloudConfig {
-    /// `openai` (and every server that speaks its language), `deepgram`, `google` or `azure`.
+    /// `openai` (and every server that speaks its language), `deepgram`, `deepgram_stream`, `google` or `azure`.
     pub provider: String,
     /// Base address: `https://api.openai.com/v1`, `http://127.0.0.1:8080/v1`. The provider's own if empty.
     pub url: String,

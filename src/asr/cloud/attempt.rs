@@ -66,19 +66,30 @@ impl<'a> Attempts<'a> {
         read: impl Fn(&Answer) -> Result<T, BadBody>,
         own_retry_after: impl Fn(&Answer) -> Option<Duration>,
     ) -> Result<T, CloudError> {
+        let attempt = || async {
+            let answer = self.ask(request()).await?;
+            self.judge(&answer, &read, &own_retry_after)
+        };
+        self.retry(attempt).await
+    }
+
+    /// Tries `attempt` until there is a result, an error that stays, or no time.
+    pub(super) async fn retry<T, F: Future<Output = Result<T, CloudError>>>(
+        &self,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, CloudError> {
         let mut last = None;
-        for attempt in 0.. {
-            let error = match self.within(self.attempt(request()), last).await {
-                Ok(answer) => match self.judge(&answer, &read, &own_retry_after) {
-                    Ok(result) => return Ok(result),
-                    Err(error) => error,
-                },
+        let mut tried = 0;
+        loop {
+            let error = match self.within(attempt(), last).await {
+                Ok(result) => return Ok(result),
                 Err(error) => error,
             };
-            if !error.retry_now() || attempt + 1 >= self.settings.attempts {
+            tried += 1;
+            if !error.retry_now() || tried >= self.settings.attempts {
                 return Err(error);
             }
-            let bound = self.settings.backoff.saturating_mul(1 << attempt.min(10));
+            let bound = self.settings.backoff.saturating_mul(1 << (tried - 1).min(10));
             let pause = error.retry_after().unwrap_or_else(|| bound.mul_f64(fastrand::f64()));
             if Instant::now() + pause >= self.deadline {
                 // Nobody gains by waiting for what cannot come in time.
@@ -88,7 +99,6 @@ impl<'a> Attempts<'a> {
             sleep(pause).await;
             last = Some(Box::new(error));
         }
-        unreachable!("attempts end within the loop")
     }
 
     async fn within<T>(
@@ -106,7 +116,7 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    async fn attempt(&self, request: RequestBuilder) -> Result<Answer, CloudError> {
+    async fn ask(&self, request: RequestBuilder) -> Result<Answer, CloudError> {
         let transport = |e| CloudError::of_transport(&self.settings.host(), e);
         let response = request.send().await.map_err(transport)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -114,7 +124,8 @@ impl<'a> Attempts<'a> {
         Ok(Answer { status, headers, body })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, CloudError> {
+    /// The whole body, unless it is too long.
+    pub(super) async fn body(&self, mut response: Response) -> Result<Vec<u8>, CloudError> {
         let mut body = Vec::new();
         let host = || self.settings.host();
         while let Some(block) = response.chunk().await.map_err(|e| CloudError::of_transport(&host(), e))? {
@@ -141,13 +152,18 @@ impl<'a> Attempts<'a> {
                 BadBody::Malformed(why) => CloudError::BadAnswer { host, why },
                 BadBody::Trouble(why) => CloudError::Trouble { host, why },
             }),
-            status => Err(CloudError::Status {
-                host,
-                status,
-                message: self.message(answer),
-                retry_after: retry_after(&answer.headers).or_else(|| own_retry_after(answer)),
-                exhausted: is_exhausted(answer),
-            }),
+            _ => Err(self.refused(answer, own_retry_after(answer))),
+        }
+    }
+
+    /// What a status that is not the wanted one says.
+    pub(super) fn refused(&self, answer: &Answer, own_retry_after: Option<Duration>) -> CloudError {
+        CloudError::Status {
+            host: self.settings.host(),
+            status: answer.status,
+            message: self.message(answer),
+            retry_after: retry_after(&answer.headers).or(own_retry_after),
+            exhausted: is_exhausted(answer),
         }
     }
 

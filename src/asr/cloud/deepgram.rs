@@ -3,11 +3,12 @@
 //! Shapes: <https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded>,
 //! errors: <https://developers.deepgram.com/docs/errors>.
 
+use reqwest::header::HeaderValue;
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 
 use super::attempt::Answer;
-use super::{BadBody, CloudSettings, Provider, Upload, language};
+use super::{ApiKey, BadBody, CloudSettings, Provider, Upload, language};
 use crate::asr::{Segment, Transcript, Word};
 
 pub(super) struct Deepgram;
@@ -38,7 +39,7 @@ struct Alternative {
 
 /// A word, as the streaming API gives it too.
 #[derive(Deserialize)]
-struct BodyWord {
+pub(super) struct BodyWord {
     word: String,
     punctuated_word: Option<String>,
     start: f64,
@@ -51,6 +52,11 @@ impl From<BodyWord> for Word {
         let text = word.punctuated_word.unwrap_or(word.word);
         Self { start: word.start, end: word.end, word: format!(" {text}"), probability: word.confidence }
     }
+}
+
+/// How Deepgram is told the key.
+pub(super) fn authorization(key: &ApiKey) -> HeaderValue {
+    key.header("Token ")
 }
 
 impl Provider for Deepgram {
@@ -74,7 +80,7 @@ impl Provider for Deepgram {
         let request =
             client.post(url).header("content-type", upload.format.media_type()).body(upload.bytes.clone());
         match &settings.key {
-            Some(key) => request.header("authorization", key.header("Token ")),
+            Some(key) => request.header("authorization", authorization(key)),
             None => request,
         }
     }

@@ -7,12 +7,14 @@
 //! |---|---|---|---|---|
 //! | [`ProviderKind::OpenAi`] | `POST {url}/audio/transcriptions` | FLAC or WAV | if the server gives them | from token log-probabilities |
 //! | [`ProviderKind::Deepgram`] | `POST {url}/v1/listen` | FLAC or WAV | yes | the provider's |
+//! | [`ProviderKind::DeepgramStream`] | websocket `{url}/v1/listen` | 16-bit PCM | yes | the provider's |
 //! | [`ProviderKind::Google`] | `POST {url}/v1/speech:recognize` | FLAC or WAV | yes | the provider's |
 //! | [`ProviderKind::Azure`] | `POST {url}/speech/recognition/…` | WAV | yes | the provider's |
 
 mod attempt;
 mod azure;
 mod deepgram;
+mod deepgram_stream;
 mod error;
 mod google;
 mod key;
@@ -97,10 +99,18 @@ impl From<serde_json::Error> for BadBody {
     }
 }
 
+/// How an API is spoken.
+enum Api {
+    /// A request and an answer.
+    Rest(Box<dyn Provider>),
+    /// Deepgram's websocket.
+    DeepgramStream,
+}
+
 /// A speech API behind the [`Recognizer`] trait.
 pub struct CloudRecognizer {
     engine: EngineId,
-    provider: Box<dyn Provider>,
+    api: Api,
     settings: CloudSettings,
     client: Client,
     /// Always there until dropped.
@@ -114,14 +124,20 @@ impl CloudRecognizer {
     /// [`CloudError::Setup`] if the settings contradict themselves or the system has no TLS roots.
     pub fn new(settings: CloudSettings) -> Result<Self, CloudError> {
         settings.check().map_err(CloudError::Setup)?;
-        let provider: Box<dyn Provider> = match settings.provider {
-            ProviderKind::OpenAi => Box::new(openai::OpenAi),
-            ProviderKind::Deepgram => Box::new(deepgram::Deepgram),
-            ProviderKind::Google => Box::new(google::Google),
-            ProviderKind::Azure => Box::new(azure::Azure),
+        let api = match settings.provider {
+            ProviderKind::OpenAi => Api::Rest(Box::new(openai::OpenAi)),
+            ProviderKind::Deepgram => Api::Rest(Box::new(deepgram::Deepgram)),
+            ProviderKind::DeepgramStream => Api::DeepgramStream,
+            ProviderKind::Google => Api::Rest(Box::new(google::Google)),
+            ProviderKind::Azure => Api::Rest(Box::new(azure::Azure)),
         };
         // Audio goes to the host that was agreed to, never to where that host redirects.
-        let client = Client::builder()
+        let mut client = Client::builder();
+        if matches!(api, Api::DeepgramStream) {
+            // Only HTTP/1.1 can become a websocket.
+            client = client.http1_only();
+        }
+        let client = client
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(KEEP_CONNECTION)
             .user_agent(concat!("earwitness/", env!("CARGO_PKG_VERSION")))
@@ -133,8 +149,12 @@ impl CloudRecognizer {
             .build()
             .map_err(|e| CloudError::Setup(format!("no runtime for requests: {e}")))?;
         let model = if settings.model.is_empty() { "default" } else { &settings.model };
-        let engine = EngineId::new(provider.name(), model, "cloud");
-        Ok(Self { engine, provider, settings, client, runtime: Some(runtime) })
+        let name = match &api {
+            Api::Rest(provider) => provider.name(),
+            Api::DeepgramStream => "deepgram_stream",
+        };
+        let engine = EngineId::new(name, model, "cloud");
+        Ok(Self { engine, api, settings, client, runtime: Some(runtime) })
     }
 
     /// Where audio goes, and how.
@@ -142,19 +162,29 @@ impl CloudRecognizer {
         &self.settings
     }
 
+    async fn answer(&self, utterance: &Utterance) -> Result<Transcript, CloudError> {
+        let attempts = Attempts::new(&self.settings);
+        let provider = match &self.api {
+            Api::Rest(provider) => provider.as_ref(),
+            Api::DeepgramStream => {
+                let attempt = || {
+                    deepgram_stream::transcribe(&self.client, &self.settings, &attempts, &utterance.samples)
+                };
+                return attempts.retry(attempt).await;
+            }
+        };
+        let upload = Upload::new(utterance, provider.takes_flac());
+        let request = || provider.request(&self.client, &self.settings, &upload);
+        let read = |answer: &Answer| provider.transcript(answer, &upload);
+        attempts.run(request, read, |answer| provider.retry_after(answer)).await
+    }
+
     fn ask(
         &self,
-        upload: &Upload,
+        utterance: &Utterance,
         observer: &dyn RecognitionObserver,
     ) -> Result<Transcript, RecognizerError> {
-        let attempts = Attempts::new(&self.settings);
-        let provider = self.provider.as_ref();
-        let request = || provider.request(&self.client, &self.settings, upload);
-        let answered = attempts.run(
-            request,
-            |answer| provider.transcript(answer, upload),
-            |answer| provider.retry_after(answer),
-        );
+        let answered = self.answer(utterance);
         let cancelled = async {
             while !observer.cancelled() {
                 tokio::time::sleep(CANCEL_POLL).await;
@@ -182,8 +212,7 @@ impl Recognizer for CloudRecognizer {
         observer: &mut dyn RecognitionObserver,
     ) -> Result<Transcript, RecognizerError> {
         observer.enter(Stage::Cloud);
-        let upload = Upload::new(utterance, self.provider.takes_flac());
-        self.ask(&upload, observer)
+        self.ask(utterance, observer)
     }
 }
 

@@ -19,6 +19,8 @@ pub enum ProviderKind {
     OpenAi,
     /// Deepgram's pre-recorded `/v1/listen`.
     Deepgram,
+    /// Deepgram's streaming `/v1/listen` over a websocket.
+    DeepgramStream,
     /// Google Speech-to-Text v1 `recognize`.
     Google,
     /// Azure speech to text, REST for short audio.
@@ -30,7 +32,7 @@ impl ProviderKind {
     pub fn default_url(self) -> Option<&'static str> {
         match self {
             Self::OpenAi => Some("https://api.openai.com/v1"),
-            Self::Deepgram => Some("https://api.deepgram.com"),
+            Self::Deepgram | Self::DeepgramStream => Some("https://api.deepgram.com"),
             Self::Google => Some("https://speech.googleapis.com"),
             Self::Azure => None,
         }
@@ -40,7 +42,7 @@ impl ProviderKind {
     pub fn default_key_env(self) -> &'static str {
         match self {
             Self::OpenAi => "OPENAI_API_KEY",
-            Self::Deepgram => "DEEPGRAM_API_KEY",
+            Self::Deepgram | Self::DeepgramStream => "DEEPGRAM_API_KEY",
             Self::Google => "GOOGLE_API_KEY",
             Self::Azure => "AZURE_SPEECH_KEY",
         }
@@ -49,7 +51,7 @@ impl ProviderKind {
     /// Longest recording the API takes in one request, if it is shorter than an utterance may be.
     pub fn max_audio(self) -> Option<Duration> {
         match self {
-            Self::OpenAi | Self::Deepgram => None,
+            Self::OpenAi | Self::Deepgram | Self::DeepgramStream => None,
             Self::Google | Self::Azure => Some(Duration::from_secs(60)),
         }
     }
