@@ -16,6 +16,7 @@
 //! | [`pipeline`] | the above on threads, with events and timings |
 //! | [`isa`] | the processor's instruction sets, chosen at run time |
 //! | [`models`] | weights by name: download, checksum, cache, import |
+//! | [`actions`] | what is done with a text, and what the user made of it |
 //! | [`uplink`] | utterances kept on disk until they are answered |
 //! | [`scoring`] | text normalization, word error rate |
 //! | `server` | the recognizer for other programs: OpenAI's routes, Wyoming (feature `serve`) |
@@ -25,6 +26,7 @@
 //!
 //! See [`pipeline::Pipeline`] for an example that transcribes a recording utterance by utterance.
 
+pub mod actions;
 pub mod asr;
 pub mod audio;
 pub mod config;

@@ -14,6 +14,7 @@ use earwitness::models::ModelStore;
 use earwitness::pipeline::{Event, Pipeline, RunSummary, ShadowComparison, StopSignal, UtteranceResult};
 use earwitness::scoring::{DiffCell, DiffRow, EnglishNormalizer, diff_texts};
 
+use super::act::{Act, ActArgs};
 use super::engine::{EngineArgs, endpointer};
 use super::exit::{self, CliError, Exit};
 use super::routing::Routing;
@@ -29,6 +30,7 @@ Examples:
   earwitness listen --input meeting.flac --latency
   earwitness listen --keep
   earwitness listen --shadow base
+  earwitness listen --action http://127.0.0.1:9000/search --feedback
 
 Events in jsonl (one object a line, its kind in `event`; times in seconds since listening began):
 speech_started {at}, partial {utterance, text, committed}, speech_ended {utterance, start, end, end_reason, id?},
@@ -36,6 +38,7 @@ final {utterance, start, end, speech_end, text, outcome, segments, engine, route
 upgrade_pending, latency_ms, after_endpoint_ms, speculative, timings, ...}, hop {utterance, host, seconds, cost},
 failed, dropped {utterance, start, end}, deferred {utterance, start, end, id, error},
 recovered and upgraded {id, kept_unix_ms, text, previous_text?, ...}, rejected {id, error}, not_kept {error},
+action {utterance, target, ms, result_count, results, error?}, feedback {utterance, feedback},
 shadow {utterance, engine, edits, primary_ms, shadow_ms, ...}, gap {at, lost_samples}, level {at, warning}, and last
 summary {...}.")]
 pub struct Args {
@@ -73,6 +76,8 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    act: ActArgs,
+    #[command(flatten)]
     engine: EngineArgs,
 }
 
@@ -101,7 +106,8 @@ pub fn run(args: &Args) -> Result<()> {
     let options = profile.pipeline_options(true, style.partials);
     let engines = routing.engines(local.as_mut().map(|local| local as &mut dyn Recognizer));
     let pipeline = Pipeline::with_engines(&mut endpointer, engines, options);
-    let summary = listen(pipeline, source, &style, &stop)?;
+    let act = Act::start(&args.act, &profile, style.json)?;
+    let summary = listen(pipeline, source, &style, Some(act), &stop)?;
     if let Some(file) = &args.input {
         super::transcribe::warn_of_faults(file, &summary.faults);
     }
@@ -208,6 +214,7 @@ pub fn listen(
     pipeline: Pipeline<'_, '_>,
     source: Box<dyn AudioSource>,
     style: &Style,
+    act: Option<Act>,
     stop: &StopSignal,
 ) -> Result<RunSummary> {
     let mut printer = Printer {
@@ -218,6 +225,9 @@ pub fn listen(
         waits: Waits::default(),
     };
     let summary = pipeline.run(source, stop, &mut |event| {
+        if let Some(act) = &act {
+            act.hear(&event);
+        }
         if printer.failed.is_none()
             && let Err(error) = printer.print(&event)
         {
@@ -227,6 +237,9 @@ pub fn listen(
     })?;
     if let Some(error) = printer.failed {
         return Err(anyhow::Error::new(error).context("writing to stdout"));
+    }
+    if let Some(act) = act {
+        act.finish(style.json).context("writing to stdout")?;
     }
     if style.json {
         let mut line = serde_json::to_value(&summary)?;
@@ -340,7 +353,7 @@ fn from_char(text: &str, n: usize) -> &str {
     text.char_indices().nth(n).map_or("", |(at, _)| &text[at..])
 }
 
-fn print_line(line: &str) -> std::io::Result<()> {
+pub fn print_line(line: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()

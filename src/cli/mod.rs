@@ -2,6 +2,7 @@
 //!
 //! stdout carries results only; messages, progress and logs go to stderr.
 
+mod act;
 mod bench;
 mod compare;
 mod compare_html;

@@ -14,6 +14,8 @@ use crate::uplink::spool::WhenFull;
 pub struct ConsentConfig {
     /// Audio may be sent to the API in `[cloud]`.
     pub cloud_audio: bool,
+    /// Texts may be sent to the web services of `listen --action` that are not on this machine.
+    pub action_text: bool,
     /// Comparisons with the shadow may hold both texts.
     pub shadow_text: bool,
 }

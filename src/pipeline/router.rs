@@ -117,7 +117,7 @@ impl<'a> Router<'a> {
         let request = self.ask(utterance, tell).map_err(|reason| Unanswered { reason, error: None })?;
         let answer = request.wait_unless(stop);
         drop(request);
-        self.from_cloud(answer, utterance, Reason::Retried)
+        self.of_cloud(answer, utterance, Reason::Retried)
             .map_err(|error| Unanswered { reason: reason_of(&error), error: Some(error) })
     }
 
@@ -193,7 +193,7 @@ impl<'a> Router<'a> {
         let request = self.ask(utterance, tell).map_err(|reason| Unanswered { reason, error: None })?;
         // The cloud recognizer has a deadline of its own.
         let answer = request.wait_unless(stop);
-        self.from_cloud(answer, utterance, Reason::Policy)
+        self.of_cloud(answer, utterance, Reason::Policy)
             .map_err(|error| Unanswered { reason: reason_of(&error), error: Some(error) })
     }
 
@@ -216,7 +216,7 @@ impl<'a> Router<'a> {
         };
         let why_not = match self.ask(utterance, tell) {
             Ok(request) => match request.wait_until(self.end_of(since)) {
-                Some(answer) => match self.from_cloud(answer, utterance, reason) {
+                Some(answer) => match self.of_cloud(answer, utterance, reason) {
                     Ok(routed) => return Ok(routed),
                     Err(error) => (reason_of(&error), error.retry_later()),
                 },
@@ -265,7 +265,7 @@ impl<'a> Router<'a> {
             answer = request.wait_until(end);
         }
         let (reason, wants_cloud) = match answer {
-            Some(answer) => match self.from_cloud(answer, utterance, Reason::Policy) {
+            Some(answer) => match self.of_cloud(answer, utterance, Reason::Policy) {
                 Ok(routed) => return Ok(routed),
                 Err(error) => (reason_of(&error), error.retry_later()),
             },
@@ -300,7 +300,7 @@ impl<'a> Router<'a> {
         Ok(cloud.ask(utterance))
     }
 
-    fn from_cloud(
+    fn of_cloud(
         &mut self,
         answer: Result<(Transcript, StageTimings), RecognizerError>,
         utterance: &Utterance,

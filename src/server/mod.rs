@@ -15,6 +15,7 @@
 
 mod auth;
 mod error;
+mod feedback;
 mod form;
 mod metrics;
 mod pool;
@@ -25,7 +26,6 @@ mod transcriptions;
 mod wyoming;
 mod wyoming_event;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use auth::Tokens;
+pub use feedback::serve_feedback;
 pub use pool::Engine;
 
 use crate::asr::Recognizer;
@@ -253,14 +254,12 @@ async fn stops(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-fn stopped(stop: StopSignal, tell: watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        while !stop.is_stopped() {
-            tokio::time::sleep(STOP_POLL).await;
-        }
-        // Nobody listens if there are no sessions.
-        let _ = tell.send(true);
+async fn stopped(stop: StopSignal, tell: watch::Sender<bool>) {
+    while !stop.is_stopped() {
+        tokio::time::sleep(STOP_POLL).await;
     }
+    // Nobody listens if there are no sessions.
+    let _ = tell.send(true);
 }
 
 fn routes(shared: Arc<Shared>) -> Router {

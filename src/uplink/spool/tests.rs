@@ -102,7 +102,7 @@ fn the_cap_drops_answered_ones_first_or_stops() {
     spool.settle(&second, &answered("x")).unwrap();
     let fourth = spool.keep(&noise).unwrap();
     let ids = |spool: &Spool| spool.entries().into_iter().map(|e| e.id).collect::<Vec<_>>();
-    assert_eq!((ids(&spool), spool.dropped()), (vec![first.clone(), third.clone(), fourth.clone()], 0));
+    assert_eq!((ids(&spool), spool.dropped()), (vec![first, third.clone(), fourth.clone()], 0));
     let fifth = spool.keep(&noise).unwrap();
     assert_eq!((ids(&spool), spool.dropped()), (vec![third.clone(), fourth.clone(), fifth.clone()], 1));
     drop(spool);
