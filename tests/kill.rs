@@ -120,7 +120,7 @@ fn a_hundred_kills_lose_nothing_and_deliver_nothing_twice() {
     assert!(records.values().all(|r| r["text"].as_str().is_some_and(|t| t.starts_with("text "))));
     let twice: Vec<_> = told.delivered.iter().filter(|(_, n)| **n > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
-    println!(
+    eprintln!(
         "{kills} kills, {} utterances kept, {} shown, {} answered in the spool, {} requests",
         records.len(),
         told.delivered.len(),

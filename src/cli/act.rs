@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use earwitness::actions::{ActionOutcome, ActionTarget, Actions, Feedback, FeedbackCounts};
 use earwitness::config::Profile;
 use earwitness::pipeline::{Event, UtteranceResult};
@@ -79,6 +79,7 @@ impl Act {
 
     #[cfg(feature = "serve")]
     fn listen(&self, address: SocketAddr, json: bool) -> Result<()> {
+        use anyhow::Context as _;
         if !address.ip().is_loopback() {
             let message = "--feedback-listen must be an address of this machine, such as 127.0.0.1:8090";
             return Err(CliError::new(Exit::Usage, message).into());
