@@ -396,3 +396,39 @@ fn no_error_shows_the_key_or_the_prompt() {
         assert!(!shown.contains(KEY) && !shown.contains("the-secret-prompt"), "{shown}");
     }
 }
+
+/// A host that cannot prove who it is gets no audio.
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent() {
+    use std::io::Read;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let received = Arc::new(AtomicUsize::new(0));
+    let (count, config) = (received.clone(), Arc::new(config));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut secure = rustls::StreamOwned::new(connection, stream.unwrap());
+            let mut byte = [0];
+            while let Ok(1) = secure.read(&mut byte) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let error = ask(settings(ProviderKind::OpenAi, &format!("https://localhost:{port}/v1"))).unwrap_err();
+    assert!(matches!(error, CloudError::Tls { .. }), "{error}");
+    assert!(error.retry_later() && error.to_string().contains("nothing was sent"), "{error}");
+    assert_eq!(received.load(Ordering::Relaxed), 0);
+}

@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
         None => Source::microphone(args, &profile)?,
     };
     let mut endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
-    let mut routing = Routing::open(&profile, &args.engine, true)?;
+    let mut routing = Routing::live(&profile, &args.engine)?;
     let mut local = match routing.uses_local() {
         true => Some(args.engine.recognizer(&profile)?.0),
         false => None,

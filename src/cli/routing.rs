@@ -24,28 +24,32 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Sets up what `profile` asks for, and tells on stderr what may leave this device. `keeps` is false for commands
-    /// that have the recording on disk anyway.
-    pub fn open(profile: &Profile, args: &EngineArgs, keeps: bool) -> Result<Self> {
-        let spool = match keeps && profile.uses_spool() {
+    /// Sets up all that `profile` asks for, and tells on stderr what may leave this device.
+    pub fn live(profile: &Profile, args: &EngineArgs) -> Result<Self> {
+        let spool = match profile.uses_spool() {
             true => Some(open_spool(profile)?),
             false => None,
         };
-        Self::with(profile, args, spool)
+        let shadow = shadow(profile, args)?;
+        Ok(Self { shadow, ..Self::with(profile, spool)? })
     }
 
-    /// The same with a spool that is open already.
-    pub fn open_with_spool(profile: &Profile, args: &EngineArgs, spool: Spool) -> Result<Self> {
-        Self::with(profile, args, Some(spool))
+    /// The same for recordings, which are on disk anyway: no spool, no shadow.
+    pub fn recorded(profile: &Profile) -> Result<Self> {
+        Self::with(profile, None)
     }
 
-    fn with(profile: &Profile, args: &EngineArgs, spool: Option<Spool>) -> Result<Self> {
+    /// The same for what waits in `spool`.
+    pub fn spooled(profile: &Profile, spool: Spool) -> Result<Self> {
+        Self::with(profile, Some(spool))
+    }
+
+    fn with(profile: &Profile, spool: Option<Spool>) -> Result<Self> {
         let rules = profile.route_rules();
         let cloud = match rules.policy.uses_cloud() {
             true => Some(cloud(profile, &format!("route.policy = {}", name_of(&rules)))?),
             false => None,
         };
-        let shadow = shadow(profile, args)?;
         let spend_file = match &cloud {
             Some(_) if rules.cost_per_minute > 0.0 => {
                 let folder = spool_folder(profile)?;
@@ -55,7 +59,7 @@ impl Routing {
             }
             _ => None,
         };
-        Ok(Self { rules, cloud, shadow, spool, spend_file })
+        Ok(Self { rules, cloud, shadow: None, spool, spend_file })
     }
 
     /// A second recognizer: `engine` is a model, or `cloud`.

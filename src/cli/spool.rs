@@ -167,7 +167,7 @@ fn retry(args: &RetryArgs) -> Result<()> {
     }
     let stays = profile.spool.keep || args.keep;
     profile.spool.keep = stays;
-    let mut routing = Routing::open_with_spool(&profile, &args.engine, open_spool(&profile)?)?;
+    let mut routing = Routing::spooled(&profile, open_spool(&profile)?)?;
     let mut local = match routing.uses_local() {
         true => Some(args.engine.recognizer(&profile)?.0),
         false => None,

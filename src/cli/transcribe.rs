@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let profile = args.engine.profile()?;
     let endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
-    let routing = Routing::open(&profile, &args.engine, false)?;
+    let routing = Routing::recorded(&profile)?;
     let local = match routing.uses_local() {
         true => Some(args.engine.recognizer(&profile)?.0),
         false => None,
