@@ -120,7 +120,7 @@ impl Act {
         if json && (asked || counts != FeedbackCounts::default()) {
             let mut line = serde_json::to_value(counts)?;
             line["event"] = "feedback_totals".into();
-            return super::listen::print_line(&line.to_string());
+            return super::printer::print_line(&line.to_string());
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ fn take(line: &str, counts: &Mutex<FeedbackCounts>, json: bool) -> Result<(), St
         let mut event = serde_json::to_value(&feedback).unwrap_or_default();
         event["event"] = "feedback".into();
         // A closed stdout ends the run elsewhere.
-        let _ = super::listen::print_line(&event.to_string());
+        let _ = super::printer::print_line(&event.to_string());
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ fn show(outcome: &ActionOutcome, json: bool) {
         let mut event = serde_json::to_value(outcome).unwrap_or_default();
         event["event"] = "action".into();
         // A closed stdout ends the run elsewhere.
-        let _ = super::listen::print_line(&event.to_string());
+        let _ = super::printer::print_line(&event.to_string());
         return;
     }
     if let Some(error) = &outcome.error {

@@ -9,7 +9,8 @@ use earwitness::models::ModelStore;
 use earwitness::pipeline::Pipeline;
 
 use super::engine::EngineArgs;
-use super::listen::{Style, listen, stop_on_interrupt};
+use super::listen::{listen, stop_on_interrupt};
+use super::printer::Style;
 use super::{exit, models};
 
 /// The recording: a reading of 44 s, from the model catalogue.

@@ -1,6 +1,5 @@
 //! `earwitness listen`: the microphone, or a recording replayed as if spoken now, to text.
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,17 +7,16 @@ use anyhow::{Context, Result};
 use earwitness::asr::Recognizer;
 #[cfg(feature = "capture")]
 use earwitness::audio::capture::Microphone;
-use earwitness::audio::{AudioSource, FileSource, LevelWarning, Replay};
+use earwitness::audio::{AudioSource, FileSource, Replay};
 use earwitness::config::Profile;
 use earwitness::models::ModelStore;
-use earwitness::pipeline::{Event, Pipeline, RunSummary, ShadowComparison, StopSignal, UtteranceResult};
-use earwitness::scoring::{DiffCell, DiffRow, EnglishNormalizer, diff_texts};
+use earwitness::pipeline::{Pipeline, RunSummary, StopSignal};
 
 use super::act::{Act, ActArgs};
 use super::engine::{EngineArgs, endpointer};
 use super::exit::{self, CliError, Exit};
+use super::printer::{Printer, Style, print_line};
 use super::routing::Routing;
-use super::waits::Waits;
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]
@@ -202,13 +200,6 @@ pub fn stop_on_interrupt() -> Result<StopSignal> {
     Ok(stop)
 }
 
-/// What is printed.
-pub struct Style {
-    pub json: bool,
-    pub partials: bool,
-    pub latency: bool,
-}
-
 /// Runs the pipeline on a live source and prints as it goes.
 pub fn listen(
     pipeline: Pipeline<'_, '_>,
@@ -217,13 +208,7 @@ pub fn listen(
     act: Option<Act>,
     stop: &StopSignal,
 ) -> Result<RunSummary> {
-    let mut printer = Printer {
-        style,
-        on_line: false,
-        terminal: std::io::stderr().is_terminal(),
-        failed: None,
-        waits: Waits::default(),
-    };
+    let mut printer = Printer::new(style);
     let summary = pipeline.run(source, stop, &mut |event| {
         if let Some(act) = &act {
             act.hear(&event);
@@ -235,7 +220,7 @@ pub fn listen(
             stop.stop();
         }
     })?;
-    if let Some(error) = printer.failed {
+    if let Some(error) = printer.failed.take() {
         return Err(anyhow::Error::new(error).context("writing to stdout"));
     }
     if let Some(act) = act {
@@ -246,175 +231,6 @@ pub fn listen(
         line["event"] = "summary".into();
         print_line(&line.to_string())?;
     }
-    if style.latency {
-        printer.waits.report(&summary);
-    }
-    report_losses(&summary);
+    printer.finish(&summary);
     Ok(summary)
-}
-
-struct Printer<'a> {
-    style: &'a Style,
-    /// A partial stands on the terminal's current line.
-    on_line: bool,
-    terminal: bool,
-    failed: Option<std::io::Error>,
-    waits: Waits,
-}
-
-impl Printer<'_> {
-    fn print(&mut self, event: &Event) -> std::io::Result<()> {
-        if let Event::Final(result) = event {
-            self.waits.add(result);
-        }
-        if self.style.json {
-            return print_line(&serde_json::to_string(event)?);
-        }
-        match event {
-            Event::Partial { text, committed, .. } if self.style.partials => {
-                self.show_partial(committed, &text[committed.len()..]);
-            }
-            Event::Final(result) => {
-                self.clear_partial();
-                if !result.text.is_empty() {
-                    return print_line(&self.line(result));
-                }
-            }
-            Event::Recovered(kept) | Event::Upgraded(kept) => {
-                self.clear_partial();
-                if !kept.text.is_empty() && kept.previous_text.as_ref() != Some(&kept.text) {
-                    return print_line(&kept.text);
-                }
-            }
-            Event::Shadow(comparison) => {
-                self.clear_partial();
-                exit::eprint_line(&side_by_side(comparison));
-            }
-            Event::Hop { host, seconds, .. } => tracing::info!("{seconds:.1} s of audio go to {host}"),
-            Event::Deferred { start, end, error, .. } => {
-                tracing::warn!("{start:.1} to {end:.1} s waits in the spool: {error}");
-            }
-            Event::Rejected { id, error } => tracing::error!("{id}: {error}"),
-            Event::NotKept { error } => tracing::error!("an utterance is not kept: {error}"),
-            Event::Failed { error, .. } => tracing::error!("{error}"),
-            Event::Dropped { start, end, .. } => {
-                tracing::warn!(
-                    "{start:.1} to {end:.1} s was not transcribed: the recognizer is too far behind"
-                );
-            }
-            Event::Gap { at, lost_samples } => {
-                tracing::warn!("{lost_samples} samples were lost at {at:.1} s");
-            }
-            Event::Level { warning, .. } => tracing::warn!("{}", advice(*warning)),
-            Event::SpeechStarted { .. } | Event::SpeechEnded { .. } | Event::Partial { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn line(&self, result: &UtteranceResult) -> String {
-        if !self.style.latency {
-            return result.text.clone();
-        }
-        let latency = result.latency_ms.unwrap_or_default();
-        format!(
-            "[{:7.2} - {:7.2} s, {latency:5.0} ms after speech] {}",
-            result.start, result.end, result.text
-        )
-    }
-
-    /// Partials are for people: on stderr, each in place of the one before. What may change is dim.
-    fn show_partial(&mut self, committed: &str, open: &str) {
-        let mut err = std::io::stderr();
-        let hidden = (committed.chars().count() + open.chars().count()).saturating_sub(LINE_WIDTH);
-        let (shown, rest) = (from_char(committed, hidden), committed.chars().count());
-        let open_shown = from_char(open, hidden.saturating_sub(rest));
-        // A partial that cannot be shown is not worth an error.
-        let _ = match self.terminal {
-            true => write!(err, "\r\x1b[K{shown}\x1b[2m{open_shown}\x1b[0m").and_then(|()| err.flush()),
-            false => writeln!(err, "... {committed}{open}"),
-        };
-        self.on_line = self.terminal;
-    }
-
-    fn clear_partial(&mut self) {
-        if self.on_line {
-            let mut err = std::io::stderr();
-            let _ = write!(err, "\r\x1b[K").and_then(|()| err.flush());
-            self.on_line = false;
-        }
-    }
-}
-
-/// Characters of a partial that are shown, so that it stays on one line.
-const LINE_WIDTH: usize = 76;
-
-/// `text` without its first `n` characters.
-fn from_char(text: &str, n: usize) -> &str {
-    text.char_indices().nth(n).map_or("", |(at, _)| &text[at..])
-}
-
-pub fn print_line(line: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
-}
-
-/// What the shadow heard beside what was answered, differing words in brackets.
-fn side_by_side(comparison: &ShadowComparison) -> String {
-    let edits = comparison.disagreement.edits.errors();
-    let model = &comparison.engine.model;
-    let (Some(primary), Some(shadow)) = (&comparison.primary_text, &comparison.shadow_text) else {
-        return format!("shadow {model}: {edits} edits");
-    };
-    if edits == 0 {
-        return format!("shadow {model} agrees ({:.0} ms)", comparison.shadow_ms);
-    }
-    let rows = diff_texts(&EnglishNormalizer, None, primary, shadow);
-    let line = |pick: fn(&DiffRow) -> Option<&DiffCell>| -> String {
-        let words = rows.iter().filter_map(|row| {
-            let word = pick(row)?.word.as_ref()?;
-            Some(if row.differs() { format!("[{word}]") } else { word.clone() })
-        });
-        words.collect::<Vec<_>>().join(" ")
-    };
-    format!(
-        "shadow {model}: {edits} edits ({:.0} ms)\n  primary  {}\n  shadow   {}",
-        comparison.shadow_ms,
-        line(|row| row.a.as_ref()),
-        line(|row| row.b.as_ref())
-    )
-}
-
-fn advice(warning: LevelWarning) -> &'static str {
-    match warning {
-        LevelWarning::DigitalSilence => {
-            "the input is silent to the last bit: is the microphone muted, unplugged, or another device chosen? See `earwitness devices`"
-        }
-        LevelWarning::VeryQuiet => "the voice is very quiet: turn the microphone up or come closer",
-        LevelWarning::Clipping => "the input is clipping: turn the microphone down",
-    }
-}
-
-fn report_losses(summary: &RunSummary) {
-    if let Some(shadow) = &summary.shadow {
-        let rate =
-            shadow.disagreement.rate().map_or_else(|| "-".to_owned(), |r| format!("{:.1} %", r * 100.0));
-        exit::eprint_line(&format!(
-            "Shadow: {} utterances compared, {} skipped, {} failed; {rate} of words differ.",
-            shadow.compared, shadow.skipped, shadow.failed
-        ));
-    }
-    if summary.deferred > summary.recovered {
-        let waiting = summary.deferred - summary.recovered;
-        tracing::warn!("{waiting} utterances wait in the spool: `earwitness spool retry` sends them");
-    }
-    if summary.dropped > 0 {
-        tracing::warn!(
-            "{} utterances were not transcribed because the recognizer was behind: use a smaller model",
-            summary.dropped
-        );
-    }
-    if summary.faults.lost_samples > 0 {
-        tracing::warn!("{} samples were lost by the source", summary.faults.lost_samples);
-    }
 }

@@ -15,6 +15,7 @@ mod exit;
 mod formats;
 mod listen;
 mod models;
+mod printer;
 mod resources;
 mod routing;
 #[cfg(feature = "serve")]
