@@ -76,7 +76,7 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
     let rules: &[(&str, &[&str])] = &[
         (
             "Instant::now",
-            &["asr/cloud", "audio/capture", "audio/replay", "models", "pipeline", "server", "cli"],
+            &["actions", "asr/cloud", "audio/capture", "audio/replay", "models", "pipeline", "server", "cli"],
         ),
         ("SystemTime::now", &["models", "uplink"]),
         ("thread::spawn", &["audio/capture", "cli/act", "pipeline", "models"]),
