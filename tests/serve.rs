@@ -122,7 +122,7 @@ fn what_is_no_request_is_answered_and_survived() {
     for (request, expected) in [
         (multipart(ROUTE, b"", &[]), "400"),
         (multipart(ROUTE, b"RIFF....WAVE", &[]), "400"),
-        (multipart(ROUTE, b"x", &[("temperature", "hot")]), "400"),
+        (multipart(ROUTE, &[0; 500_000], &[("temperature", "hot")]), "400"),
         (multipart(ROUTE, b"x", &[("stream", "maybe")]), "400"),
         (multipart("/v1/audio/nothing", b"x", &[]), "404"),
         (b"POST /v1/audio/transcriptions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi".to_vec(), "400"),
@@ -137,7 +137,13 @@ fn what_is_no_request_is_answered_and_survived() {
     stream.write_all(&large[..10_000]).unwrap();
     drop(stream);
     TcpStream::connect(server.wyoming).unwrap().write_all(b"\x00\xff not json\n").unwrap();
-    let metrics = server.raw(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let ask = || server.raw(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let begin = std::time::Instant::now();
+    // The server has to notice first that the client went.
+    while !ask().contains("earwitness_places_taken 0") && begin.elapsed() < Duration::from_secs(10) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let metrics = ask();
     assert!(
         metrics.contains(r#"earwitness_requests_total{route="transcriptions",status="400"}"#),
         "{metrics}"
@@ -149,10 +155,12 @@ fn what_is_no_request_is_answered_and_survived() {
 fn a_full_queue_answers_429_and_says_when() {
     let server = Server::start(&["--max-queued", "1"], &[]);
     let folder = tempfile::tempdir().unwrap();
-    let wav = std::fs::read(speech(folder.path())).unwrap();
+    // Larger than what a socket holds: 8 MB.
+    let mut wav = std::fs::read(speech(folder.path())).unwrap();
+    wav.resize(8 << 20, 0);
     let request = multipart(ROUTE, &wav, &[]);
     let answers: Vec<String> = thread::scope(|scope| {
-        let asks: Vec<_> = (0..8).map(|_| scope.spawn(|| server.raw(&request))).collect();
+        let asks: Vec<_> = (0..8).map(|_| scope.spawn(|| server.ask(&request))).collect();
         asks.into_iter().map(|ask| ask.join().unwrap()).collect()
     });
     let of = |code: &str| answers.iter().filter(|a| status(a) == code).collect::<Vec<_>>();
@@ -160,7 +168,7 @@ fn a_full_queue_answers_429_and_says_when() {
     assert_eq!(of("200").len() + of("429").len(), 8, "{answers:?}");
     assert!(of("429").iter().all(|a| a.contains("retry-after: ")), "{answers:?}");
     // Once they are done there is room again.
-    assert_eq!(status(&server.raw(&request)), "200");
+    assert_eq!(status(&server.ask(&request)), "200");
 }
 
 #[test]

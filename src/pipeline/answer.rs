@@ -128,7 +128,9 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         let events = &self.events;
         let never = AtomicBool::new(false);
         let mut tell = |event| drop(events.send(event));
-        while self.router.has_local() && backlog.step(&mut self.router, &never, &mut tell) == Step::Done {}
+        while self.router.has_local()
+            && backlog.step_pending(&mut self.router, &never, &mut tell) == Step::Done
+        {}
     }
 
     fn answer(&mut self, queued: Queued) -> Option<Event> {

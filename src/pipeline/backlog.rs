@@ -75,10 +75,8 @@ impl<'a> Backlog<'a> {
         stop: &AtomicBool,
         tell: &mut dyn FnMut(Event),
     ) -> Step {
-        if (router.has_local() || router.cloud_is_open())
-            && let Some(id) = self.pending.pop_front()
-        {
-            return self.recover(id, router, stop, tell);
+        if let step @ (Step::Done | Step::Later) = self.step_pending(router, stop, tell) {
+            return step;
         }
         if router.cloud_is_open()
             && let Some(id) = self.next_upgrade()
@@ -87,6 +85,22 @@ impl<'a> Backlog<'a> {
             return self.upgrade(&id, router, stop, tell);
         }
         Step::Nothing
+    }
+
+    /// The same for one that has no answer yet.
+    pub(super) fn step_pending(
+        &mut self,
+        router: &mut Router<'_>,
+        stop: &AtomicBool,
+        tell: &mut dyn FnMut(Event),
+    ) -> Step {
+        if !(router.has_local() || router.cloud_is_open()) {
+            return Step::Nothing;
+        }
+        match self.pending.pop_front() {
+            Some(id) => self.recover(id, router, stop, tell),
+            None => Step::Nothing,
+        }
     }
 
     /// An utterance that nobody has answered.
@@ -100,10 +114,7 @@ impl<'a> Backlog<'a> {
         let Some(utterance) = self.load(&id, tell) else { return Step::Done };
         let mut with_id = |event| tell(named(event, &id));
         match router.answer(&utterance, None, Instant::now(), stop, &mut with_id) {
-            Ok(routed) => {
-                let kept = KeptResult::new(&self.entry(&id), routed, None);
-                self.deliver(&id, kept, Event::Recovered, tell)
-            }
+            Ok(routed) => self.deliver(&id, routed, None, Event::Recovered, tell),
             Err(unanswered) => match self.unanswered(&id, unanswered, router, tell) {
                 Step::Later => {
                     self.pending.push_front(id);
@@ -126,10 +137,7 @@ impl<'a> Backlog<'a> {
         let before = self.spool.record(id).ok().and_then(|record| record.text);
         let mut with_id = |event| tell(named(event, id));
         match router.retry(&utterance, stop, &mut with_id) {
-            Ok(routed) => {
-                let kept = KeptResult::new(&self.entry(id), routed, before);
-                self.deliver(id, kept, Event::Upgraded, tell)
-            }
+            Ok(routed) => self.deliver(id, routed, before, Event::Upgraded, tell),
             Err(unanswered) if !unanswered.retry_later() => {
                 // The cloud refuses the recording: the local answer is the last.
                 let record = self.spool.record(id).unwrap_or(SpoolRecord::new(SpoolState::Answered));
@@ -167,12 +175,13 @@ impl<'a> Backlog<'a> {
     fn deliver(
         &self,
         id: &str,
-        kept: KeptResult,
+        routed: Routed,
+        previous_text: Option<String>,
         event: impl FnOnce(Box<KeptResult>) -> Event,
         tell: &mut dyn FnMut(Event),
     ) -> Step {
-        if self.settle(id, &kept.record(), tell) {
-            tell(event(Box::new(kept)));
+        if self.settle(id, &record_of(&routed), tell) {
+            tell(event(Box::new(KeptResult::new(id, routed, previous_text))));
         }
         Step::Done
     }
@@ -201,10 +210,6 @@ impl<'a> Backlog<'a> {
                 None
             }
         }
-    }
-
-    fn entry(&self, id: &str) -> SpoolEntry {
-        SpoolEntry { id: id.to_owned(), state: SpoolState::Pending, bytes: 0 }
     }
 }
 

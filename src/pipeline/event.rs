@@ -8,7 +8,7 @@ use super::shadow::{ShadowComparison, ShadowTotals};
 use super::timings::StageTimings;
 use crate::asr::{EngineId, Outcome, Segment};
 use crate::audio::{LevelWarning, SourceFaults};
-use crate::uplink::spool::{SpoolEntry, SpoolRecord, SpoolState};
+use crate::uplink::spool::kept_unix_ms;
 use crate::utterance::{EndReason, Utterance};
 
 /// The final answer for one utterance. Times are seconds since the stream began.
@@ -136,11 +136,11 @@ pub struct KeptResult {
 }
 
 impl KeptResult {
-    pub(super) fn new(entry: &SpoolEntry, routed: Routed, previous_text: Option<String>) -> Self {
+    pub(super) fn new(id: &str, routed: Routed, previous_text: Option<String>) -> Self {
         let transcript = routed.transcript;
         Self {
-            id: entry.id.clone(),
-            kept_unix_ms: entry.kept_unix_ms(),
+            id: id.to_owned(),
+            kept_unix_ms: kept_unix_ms(id),
             outcome: transcript.outcome,
             confidence: transcript.confidence(),
             text: transcript.text,
@@ -153,16 +153,6 @@ impl KeptResult {
             cost: routed.cost,
             upgrade_pending: routed.wants_cloud,
             timings: routed.timings,
-        }
-    }
-
-    pub(super) fn record(&self) -> SpoolRecord {
-        SpoolRecord {
-            state: if self.upgrade_pending { SpoolState::Provisional } else { SpoolState::Answered },
-            text: Some(self.text.clone()),
-            language: self.language.clone(),
-            engine: Some(self.engine.to_string()),
-            error: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The multipart form of a transcription request.
 
 use axum::extract::Multipart;
-use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::multipart::MultipartError;
 use axum::http::StatusCode;
 
 use super::error::ApiError;
@@ -53,8 +53,23 @@ impl Form {
     /// Reads all parts. Names that are not known are left alone, as clients of other servers send them.
     pub(super) async fn read(mut parts: Multipart, limit: usize) -> Result<Self, ApiError> {
         let mut form = Self::default();
-        while let Some(part) = parts.next_field().await.map_err(|e| refused(&e, limit))? {
-            form.take(part, limit).await?;
+        let mut wrong = None;
+        while let Some(mut part) = parts.next_field().await.map_err(|e| refused(&e, limit))? {
+            if wrong.is_some() {
+                // A client that is still sending must be able to read the answer.
+                while part.chunk().await.map_err(|e| refused(&e, limit))?.is_some() {}
+                continue;
+            }
+            let name = part.name().unwrap_or_default().to_owned();
+            if name == "file" {
+                form.file = Some(part.bytes().await.map_err(|e| refused(&e, limit))?.to_vec());
+            } else {
+                let value = part.text().await.map_err(|e| refused(&e, limit))?;
+                wrong = form.set(&name, value).err();
+            }
+        }
+        if let Some(wrong) = wrong {
+            return Err(wrong);
         }
         if !form.words && !form.segments {
             form.segments = true;
@@ -69,14 +84,8 @@ impl Form {
         Ok(form)
     }
 
-    async fn take(&mut self, part: Field<'_>, limit: usize) -> Result<(), ApiError> {
-        let name = part.name().unwrap_or_default().to_owned();
-        if name == "file" {
-            self.file = Some(part.bytes().await.map_err(|e| refused(&e, limit))?.to_vec());
-            return Ok(());
-        }
-        let value = part.text().await.map_err(|e| refused(&e, limit))?;
-        match name.as_str() {
+    fn set(&mut self, name: &str, value: String) -> Result<(), ApiError> {
+        match name {
             // faster-whisper-server's name for it.
             "model" | "model_name" => self.model = Some(value),
             "language" => self.language = Some(value).filter(|v| !v.is_empty()),

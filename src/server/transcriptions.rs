@@ -22,6 +22,9 @@ use crate::asr::whisper::Task;
 /// An upload must be complete within this: 25 MB over a line of 1 Mbit/s.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(240);
 
+/// A refused upload is read for at most this long.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
+
 pub(super) async fn transcriptions(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     answer(&shared, request, Task::Transcribe, "transcriptions").await
 }
@@ -40,10 +43,19 @@ async fn answer(shared: &Arc<Shared>, request: Request, task: Task, route: &str)
 }
 
 async fn serve(shared: &Arc<Shared>, request: Request, task: Task) -> Result<Response, ApiError> {
-    shared.tokens.check(request.headers())?;
-    // Before the body is read: what cannot be worked on is not held in memory.
-    let place = shared.pool.reserve().ok_or_else(|| ApiError::busy(shared.pool.retry_after()))?;
     let limit = shared.max_body_bytes;
+    // Before the body is read: what cannot be worked on is not held in memory.
+    let allowed = shared
+        .tokens
+        .check(request.headers())
+        .and_then(|()| shared.pool.reserve().ok_or_else(|| ApiError::busy(shared.pool.retry_after())));
+    let place = match allowed {
+        Ok(place) => place,
+        Err(error) => {
+            discard(request, limit).await;
+            return Err(error);
+        }
+    };
     let parts = Multipart::from_request(request, &()).await.map_err(|error| {
         ApiError::invalid("file", format!("this route wants a multipart form: {}", error.body_text()))
     })?;
@@ -58,6 +70,22 @@ async fn serve(shared: &Arc<Shared>, request: Request, task: Task) -> Result<Res
         return streamed(updates).await;
     }
     Ok(collect(updates).await?.respond(&form, task))
+}
+
+/// Reads a body that is not wanted, piece by piece: many clients send all of it before they read, and would see a
+/// broken connection instead of the answer.
+async fn discard(request: Request, limit: usize) {
+    let mut body = request.into_body().into_data_stream();
+    let drain = async {
+        let mut left = limit;
+        while let Some(Ok(block)) = body.next().await
+            && left > 0
+        {
+            left = left.saturating_sub(block.len());
+        }
+    };
+    // Who is slower than this gets the answer at once, and may miss it.
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, drain).await;
 }
 
 /// Hands a job to the engines.

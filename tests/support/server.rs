@@ -65,6 +65,16 @@ impl Server {
         panic!("the server did not end within {patience:?}");
     }
 
+    /// Sends all of `request`, as clients do that read only then, and gives the answer.
+    pub fn ask(&self, request: &[u8]) -> String {
+        use std::io::{Read, Write};
+        let mut stream = TcpStream::connect(self.http).expect("the server listens");
+        stream.write_all(request).expect("the server reads what it refuses");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the answer arrives");
+        answer
+    }
+
     /// Sends `request` as it is and gives all that comes back until the server closes or is silent for 30 s.
     pub fn raw(&self, request: &[u8]) -> String {
         use std::io::{Read, Write};

@@ -25,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use disk::atomic_write;
 pub use error::SpoolError;
-pub use record::{SpoolEntry, SpoolRecord, SpoolState};
+pub use record::{SpoolEntry, SpoolRecord, SpoolState, kept_unix_ms};
 pub use seal::SpoolKey;
 
 use crate::audio::{ChannelSelect, FileSource, encode_flac, read_all};
@@ -333,9 +333,7 @@ impl Spool {
             let bytes = bytes + record_bytes.unwrap_or(0);
             let mut index = self.lock();
             index.bytes += bytes;
-            if let Some(ms) = id.split('-').next().and_then(|ms| ms.parse().ok()) {
-                index.last_ms = index.last_ms.max(ms);
-            }
+            index.last_ms = index.last_ms.max(kept_unix_ms(&id));
             index.entries.insert(id, Known { state, bytes });
         }
         // Their audio was deleted, and they were to follow.

@@ -56,6 +56,11 @@ pub struct SpoolEntry {
 impl SpoolEntry {
     /// When it was kept, ms since 1970-01-01 UTC by this device's clock.
     pub fn kept_unix_ms(&self) -> u64 {
-        self.id.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or(0)
+        kept_unix_ms(&self.id)
     }
+}
+
+/// When the utterance `id` was kept, ms since 1970-01-01 UTC; 0 for what is no id.
+pub fn kept_unix_ms(id: &str) -> u64 {
+    id.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or(0)
 }
