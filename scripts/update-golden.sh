@@ -37,7 +37,7 @@ silero() {
     mv "$scores.part" "$scores"
 }
 
-for script in tests/golden/*.py; do
+for script in tests/golden/*.py crates/scoring/tests/golden/*.py; do
     echo "$script"
     case $script in
     */silero.py) silero "$script" ;;
@@ -47,4 +47,4 @@ done
 
 echo "expected results that the tests record themselves"
 EARWITNESS_UPDATE_GOLDEN=1 $cargo test --quiet --locked --workspace
-git --no-pager diff --stat -- tests/golden
+git --no-pager diff --stat -- tests/golden crates/scoring/tests/golden

@@ -35,7 +35,8 @@ pub mod isa;
 pub mod models;
 pub mod pipeline;
 pub mod private_file;
-pub mod scoring;
+pub use earwitness_scoring as scoring;
+pub use earwitness_telemetry as telemetry;
 #[cfg(feature = "serve")]
 pub mod server;
 pub mod subtitles;

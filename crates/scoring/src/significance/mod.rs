@@ -75,8 +75,8 @@ pub struct Comparison {
 /// determine is `None`; no input is an error.
 ///
 /// ```
-/// # use earwitness::scoring::significance::*;
-/// # use earwitness::scoring::EditCounts;
+/// # use earwitness_scoring::significance::*;
+/// # use earwitness_scoring::EditCounts;
 /// let edits = |substitutions| EditCounts { substitutions, reference_words: 8, ..Default::default() };
 /// let pairs = [(2, 1), (3, 1), (0, 0), (1, 0), (2, 2)].map(|(a, b)| UtterancePair::new(edits(a), edits(b)));
 /// let comparison = compare(&pairs, DEFAULT_RESAMPLES, DEFAULT_CONFIDENCE, 0);

@@ -12,7 +12,7 @@
 //!
 //! Arguments are always in the order `reference`, `hypothesis`.
 //!
-//! This module depends on nothing else in the crate, does no I/O and keeps no state.
+//! Used on the device and on the collection server. No I/O, no state.
 
 mod alignment;
 mod diff;

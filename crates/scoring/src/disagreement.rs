@@ -59,7 +59,7 @@ impl Sum for Disagreement {
 /// both. Add the results of all utterances and ask for [`Disagreement::rate`] once, at the end.
 ///
 /// ```
-/// # use earwitness::scoring::{disagreement, EnglishNormalizer};
+/// # use earwitness_scoring::{disagreement, EnglishNormalizer};
 /// let apart = disagreement(&EnglishNormalizer, "A large mocha, please.", "large mocha please now");
 /// assert_eq!((apart.edits.deletions, apart.edits.insertions), (1, 1));
 /// assert_eq!(apart.rate(), Some(0.5));

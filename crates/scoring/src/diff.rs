@@ -79,7 +79,7 @@ pub fn diff_words<W: AsRef<str>>(reference: Option<&[W]>, a: &[W], b: &[W]) -> V
 /// [`diff_words`] of texts, each normalized and split at white space.
 ///
 /// ```
-/// # use earwitness::scoring::{diff_texts, EnglishNormalizer, Mark};
+/// # use earwitness_scoring::{diff_texts, EnglishNormalizer, Mark};
 /// let rows = diff_texts(&EnglishNormalizer, Some("two large teas"), "two large teas", "to large");
 /// let marks: Vec<_> = rows.iter().flat_map(|row| &row.b).map(|cell| cell.mark).collect();
 /// assert_eq!(marks, [Mark::Substituted, Mark::Equal, Mark::Deleted]);

@@ -24,7 +24,7 @@ static PERCENT_AFTER_NO_DIGIT: LazyLock<Regex> = LazyLock::new(|| pattern("([^0-
 /// American spelling.
 ///
 /// ```
-/// # use earwitness::scoring::{EnglishNormalizer, Normalizer};
+/// # use earwitness_scoring::{EnglishNormalizer, Normalizer};
 /// let text = EnglishNormalizer.normalize("Um, that'll be twenty-five dollars and ten cents.");
 /// assert_eq!(text, "that will be $25.10");
 /// ```

@@ -54,7 +54,7 @@ impl Sum for SlotScore {
 /// normalization is not counted. For a map of slots, pass `slots.values()`.
 ///
 /// ```
-/// # use earwitness::scoring::{slot_values_found, EnglishNormalizer};
+/// # use earwitness_scoring::{slot_values_found, EnglishNormalizer};
 /// let score = slot_values_found(&EnglishNormalizer, ["iced mocha", "soy milk"], "An iced mocha.");
 /// assert_eq!((score.found, score.total), (1, 2));
 /// ```

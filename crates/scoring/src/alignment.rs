@@ -57,7 +57,7 @@ pub struct Alignment {
 /// Counts the edits between two texts after normalizing both.
 ///
 /// ```
-/// # use earwitness::scoring::{score, EnglishNormalizer};
+/// # use earwitness_scoring::{score, EnglishNormalizer};
 /// let counts = score(&EnglishNormalizer, "I've got twenty-one colours.", "i have got 21 color");
 /// assert_eq!((counts.substitutions, counts.reference_words), (1, 5));
 /// ```

@@ -1,0 +1,3 @@
+//! The collection server: takes what devices report, compares recognizers, shows the fleet.
+
+pub mod pages;
