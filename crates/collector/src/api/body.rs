@@ -1,0 +1,45 @@
+//! Bodies within bounds: room for them first, then the bytes, within a time.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{ApiError, App};
+use crate::ingest::Encoding;
+
+/// How the body is compressed.
+pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("")) {
+        None | Some("identity") => Ok(Encoding::Identity),
+        Some("zstd") => Ok(Encoding::Zstd),
+        Some(_) => {
+            Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body is sent as it is, or with zstd"))
+        }
+    }
+}
+
+/// Reads a body of at most `limit` bytes. It is refused before it is read where it says that it has more, and waits for
+/// nobody: without room for it the client comes again later.
+pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"))
+    };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    // A body that does not say how long it is may be as long as it can.
+    let wanted = u32::try_from(announced.unwrap_or(limit)).unwrap_or(u32::MAX);
+    let Ok(_room) = app.room.try_acquire_many(wanted) else {
+        let message = "the server is busy: send it again later";
+        return Err(ApiError::busy(StatusCode::SERVICE_UNAVAILABLE, message, 1));
+    };
+    let whole = tokio::time::timeout(app.settings.limits.body_timeout, Limited::new(body, limit).collect()).await;
+    match whole {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(ApiError::new(StatusCode::BAD_REQUEST, "the body was cut")),
+        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
+    }
+}

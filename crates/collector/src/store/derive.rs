@@ -1,0 +1,271 @@
+//! From the log to what is looked at: roll-ups, pairs of recognizers, devices' health.
+
+use std::collections::BTreeMap;
+
+use earwitness_telemetry::{FeedbackRecord, HealthRecord, Outcome, ShadowRecord, UtteranceRecord};
+use serde::Deserialize;
+
+use super::db::{Tx, values};
+use super::rollup::{DAY_MS, Figures, HOUR_MS, MINUTE_MS};
+use super::{Store, StoreError, now_ms};
+
+/// Records of one stream in one step.
+const MAX_RECORDS: i64 = 2_000;
+/// Streams in one transaction.
+const MAX_STREAMS: i64 = 16;
+/// How old a record may be to go into minutes: what is older is looked at by the hour.
+const MINUTES_FOR_MS: i64 = 25 * HOUR_MS;
+
+/// Which roll-up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Slot {
+    period_ms: i64,
+    begin_ms: i64,
+    engine: String,
+    profile: String,
+    app_version: String,
+}
+
+/// What one stream's records add up to.
+#[derive(Default)]
+struct Sums {
+    rollups: BTreeMap<Slot, Figures>,
+    pairs: Vec<(i64, ShadowRecord)>,
+    health: Option<(i64, String)>,
+    session: Option<String>,
+}
+
+impl Store {
+    /// Takes some of what came since the last time into the roll-ups; the number of records seen, 0 if there are none.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub async fn derive(&self) -> Result<u64, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let lock = if self.db.is_sqlite() { "" } else { " for update skip locked" };
+        let behind = tx
+            .rows(
+                format!(
+                    "select device_id, stream_id, derived_to, high_water from streams \
+                     where derived_to < high_water limit {MAX_STREAMS}{lock}"
+                ),
+                Vec::new(),
+            )
+            .await?;
+        let mut seen = 0;
+        for row in behind {
+            let (device, stream) = (row.text(0)?, row.text(1)?);
+            seen += self.derive_stream(&mut tx, &device, &stream, row.int(2)?, row.int(3)?).await?;
+        }
+        tx.commit().await?;
+        Ok(seen)
+    }
+
+    async fn derive_stream(
+        &self,
+        tx: &mut Tx,
+        device: &str,
+        stream: &str,
+        from: i64,
+        high_water: i64,
+    ) -> Result<u64, StoreError> {
+        let to = high_water.min(from.saturating_add(MAX_RECORDS));
+        let rows = tx
+            .rows(
+                "select kind, recorded_ms, body from records \
+                 where device_id = $1 and stream_id = $2 and sequence > $3 and sequence <= $4 order by sequence",
+                values![device, stream, from, to],
+            )
+            .await?;
+        let mut sums = Sums::default();
+        let minutes_from = now_ms() - MINUTES_FOR_MS;
+        for row in &rows {
+            sums.add(&row.text(0)?, row.int(1)?, &row.text(2)?, minutes_from);
+        }
+        self.save(tx, device, sums).await?;
+        tx.run(
+            "update streams set derived_to = $1 where device_id = $2 and stream_id = $3",
+            values![to, device, stream],
+        )
+        .await?;
+        // Lost records count as seen: there may be more behind them.
+        Ok((to - from) as u64)
+    }
+
+    async fn save(&self, tx: &mut Tx, device: &str, sums: Sums) -> Result<(), StoreError> {
+        for (slot, mut figures) in sums.rollups {
+            let key = || {
+                values![
+                    device,
+                    slot.period_ms,
+                    slot.begin_ms,
+                    &slot.engine,
+                    &slot.profile,
+                    &slot.app_version
+                ]
+            };
+            let before = tx
+                .row(
+                    "select figures from rollups where device_id = $1 and period_ms = $2 and begin_ms = $3 \
+                     and engine = $4 and profile = $5 and app_version = $6",
+                    key(),
+                )
+                .await?;
+            if let Some(before) = before {
+                figures.merge(&Figures::from_bytes(&before.blob(0)?)?);
+            }
+            let mut row = key();
+            row.extend(values![figures.utterances(), figures.failures(), figures.to_bytes()?]);
+            tx.run(
+                "insert into rollups (device_id, period_ms, begin_ms, engine, profile, app_version, \
+                 utterances, failures, figures) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+                 on conflict (device_id, period_ms, begin_ms, engine, profile, app_version) do update \
+                 set utterances = excluded.utterances, failures = excluded.failures, figures = excluded.figures",
+                row,
+            )
+            .await?;
+        }
+        for (recorded_ms, pair) in &sums.pairs {
+            self.save_pair(tx, device, *recorded_ms, pair).await?;
+        }
+        if let Some((recorded_ms, health)) = sums.health {
+            tx.run(
+                "update devices set health = $1, health_ms = $2 \
+                 where device_id = $3 and (health_ms is null or health_ms <= $2)",
+                values![health, recorded_ms, device],
+            )
+            .await?;
+        }
+        if let Some(session) = sums.session {
+            tx.run("update devices set session = $1 where device_id = $2", values![session, device]).await?;
+        }
+        Ok(())
+    }
+
+    async fn save_pair(
+        &self,
+        tx: &mut Tx,
+        device: &str,
+        recorded_ms: i64,
+        pair: &ShadowRecord,
+    ) -> Result<(), StoreError> {
+        let draw = self.vault.draw(&["pair", device, &pair.utterance_id, &pair.shadow_engine]);
+        tx.run(
+            "insert into pairs (device_id, utterance_id, shadow_engine, primary_engine, recorded_ms, \
+             primary_outcome, shadow_outcome, substitutions, deletions, insertions, primary_words, shadow_words, \
+             primary_ms, shadow_ms, primary_cost, shadow_cost, sample_ratio, duration_ms, snr_db, language, \
+             profile, app_version, draw) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+             $21, $22, $23) on conflict (device_id, utterance_id, shadow_engine) do nothing",
+            values![
+                device,
+                &pair.utterance_id,
+                &pair.shadow_engine,
+                &pair.primary_engine,
+                recorded_ms,
+                outcome_name(pair.primary_outcome),
+                outcome_name(pair.shadow_outcome),
+                pair.substitutions,
+                pair.deletions,
+                pair.insertions,
+                pair.primary_words,
+                pair.shadow_words,
+                finite(pair.primary_ms),
+                finite(pair.shadow_ms),
+                pair.primary_cost,
+                pair.shadow_cost,
+                pair.sample_ratio.clamp(1e-9, 1.0),
+                finite(pair.duration_ms),
+                pair.snr_db,
+                pair.language.as_deref().unwrap_or(""),
+                &pair.profile,
+                &pair.app_version,
+                draw
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value } else { 0.0 }
+}
+
+/// As in the table, and on the wire.
+pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Transcript => "transcript",
+        Outcome::NoSpeech => "no_speech",
+        Outcome::Empty => "empty",
+        Outcome::Timeout => "timeout",
+        Outcome::Error => "error",
+        Outcome::Dropped => "dropped",
+        Outcome::Unknown => "unknown",
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Ended {
+    ended: bool,
+}
+
+impl Sums {
+    /// A record that does not read as what it says it is adds nothing; it stays in the log.
+    fn add(&mut self, kind: &str, recorded_ms: i64, body: &str, minutes_from: i64) {
+        match kind {
+            "utterance" => {
+                if let Ok(record) = serde_json::from_str::<UtteranceRecord>(body) {
+                    let slot = (record.engine.as_str(), record.profile.as_str(), record.app_version.as_str());
+                    self.roll(recorded_ms, minutes_from, slot, |figures| figures.add(&record));
+                }
+            }
+            "feedback" => {
+                if let Ok(record) = serde_json::from_str::<FeedbackRecord>(body) {
+                    self.roll(recorded_ms, minutes_from, ("", "", ""), |f| f.add_feedback(record.feedback));
+                }
+            }
+            "shadow" => {
+                if let Ok(record) = serde_json::from_str::<ShadowRecord>(body)
+                    && earwitness_telemetry::limits::valid_id(&record.utterance_id)
+                {
+                    self.pairs.push((recorded_ms, record));
+                }
+            }
+            "health" => {
+                if let Ok(record) = serde_json::from_str::<HealthRecord>(body) {
+                    let slot = ("", record.profile.as_str(), record.app_version.as_str());
+                    self.roll(recorded_ms, minutes_from, slot, |figures| figures.add_health(&record));
+                    self.health = Some((recorded_ms, body.to_owned()));
+                }
+            }
+            // The end says no more than the beginning, but for totals.
+            "session" if !serde_json::from_str::<Ended>(body).is_ok_and(|session| session.ended) => {
+                self.session = Some(body.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    fn roll(
+        &mut self,
+        recorded_ms: i64,
+        minutes_from: i64,
+        (engine, profile, app_version): (&str, &str, &str),
+        add: impl Fn(&mut Figures),
+    ) {
+        let periods = [MINUTE_MS, HOUR_MS, DAY_MS];
+        let wanted = if recorded_ms >= minutes_from { &periods[..] } else { &periods[1..] };
+        for period_ms in wanted {
+            let slot = Slot {
+                period_ms: *period_ms,
+                begin_ms: recorded_ms.div_euclid(*period_ms).saturating_mul(*period_ms),
+                engine: engine.to_owned(),
+                profile: profile.to_owned(),
+                app_version: app_version.to_owned(),
+            };
+            add(self.rollups.entry(slot).or_default());
+        }
+    }
+}
