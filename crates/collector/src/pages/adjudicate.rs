@@ -1,12 +1,16 @@
 //! Judging one disagreement, blind: two texts in random order, and no word on whose they are.
 
-use super::Shell;
+use askama::Template;
+
+use super::figure::{UNKNOWN, digits};
+use super::{Shell, show};
 
 /// `/adjudicate`: one disagreement to judge.
 ///
 /// The form goes by POST to `/adjudicate` with `csrf`, `item_id`, `order`, `choice` ([`Choice::key`]), `reference` (may be
 /// empty) and `action` (`submit` or `skip`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "adjudicate.html")]
 pub struct AdjudicatePage {
     /// The frame.
     pub shell: Shell,
@@ -16,6 +20,12 @@ pub struct AdjudicatePage {
     pub progress: Option<Progress>,
     /// Judgements so far by this person.
     pub judged_by_you: u64,
+}
+
+impl AdjudicatePage {
+    pub(crate) fn probability(&self) -> String {
+        self.progress.map_or_else(|| UNKNOWN.to_owned(), |progress| digits(progress.inclusion_probability))
+    }
 }
 
 /// What is judged.

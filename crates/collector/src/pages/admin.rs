@@ -1,13 +1,16 @@
 //! People and what they may do, codes for new devices, devices and their tokens.
 
-use super::{Role, Shell};
+use askama::Template;
+
+use super::{Role, Shell, show};
 
 /// `/admin`.
 ///
 /// Forms by POST, each with `csrf`: `/admin/people` (`name`, `role`), `/admin/people/role` (`name`, `role`),
 /// `/admin/people/reset` (`name`), `/admin/people/remove` (`name`), `/admin/codes` (`device_id`, may be empty),
 /// `/admin/codes/withdraw` (`code_id`), `/devices/{device_id}/revoke`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "admin.html")]
 pub struct AdminPage {
     /// The frame.
     pub shell: Shell,

@@ -12,7 +12,7 @@ pub struct Asset {
 }
 
 /// All of them. Pages add `?v=` and the crate's version, so that they may be cached.
-pub const ASSETS: [Asset; 3] = [
+pub static ASSETS: [Asset; 3] = [
     Asset {
         path: "/static/app.css",
         content_type: "text/css; charset=utf-8",

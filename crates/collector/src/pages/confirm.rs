@@ -1,9 +1,12 @@
 //! The question before what cannot be undone.
 
+use askama::Template;
+
 use super::Shell;
 
 /// Asks once more. The form goes by POST to `action` with `csrf`, the hidden fields, and `confirmed=yes`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "confirm.html")]
 pub struct ConfirmPage {
     /// The frame.
     pub shell: Shell,

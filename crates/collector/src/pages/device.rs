@@ -1,12 +1,17 @@
 //! One device: what it is, how it was, what it sent and what it lost.
 
-use super::{DeviceRow, DisagreementRow, FilterBar, MetricSeries, Shell};
+use askama::Template;
+
+use super::figure::{UNKNOWN, Unit, digits};
+use super::plot::{self, Span};
+use super::{DeviceRow, DeviceStatus, DisagreementRow, FilterBar, MetricSeries, Shell, diff, show};
 
 /// `/devices/{device_id}`: one device.
 ///
 /// Administrators get forms by POST to `/devices/{device_id}/revoke` and `/devices/{device_id}/erase`, each with `csrf`;
 /// answer them with a [`ConfirmPage`](super::ConfirmPage).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "device.html")]
 pub struct DevicePage {
     /// The frame.
     pub shell: Shell,
@@ -46,6 +51,23 @@ pub struct DevicePage {
     pub disagreements: Vec<DisagreementRow>,
     /// Runs of the program, the newest first.
     pub sessions: Vec<SessionRow>,
+}
+
+impl DevicePage {
+    pub(crate) fn span(&self) -> Span {
+        Span { from_unix_ms: self.from_unix_ms, to_unix_ms: self.to_unix_ms, step_ms: self.step_ms }
+    }
+
+    /// How far the device's clock is off, in words.
+    pub(crate) fn clock(&self) -> String {
+        let Some(offset_ms) = self.clock_offset_ms else { return UNKNOWN.to_owned() };
+        let seconds = offset_ms.unsigned_abs() as f64 / 1000.0;
+        match offset_ms {
+            -999..=999 => "within 1 s".to_owned(),
+            ..0 => format!("{} s behind", digits(seconds)),
+            _ => format!("{} s ahead", digits(seconds)),
+        }
+    }
 }
 
 /// A journal of a device.
@@ -120,6 +142,21 @@ pub struct UtteranceRow {
     pub text: Option<String>,
     /// Where the recording is.
     pub clip_href: Option<String>,
+}
+
+impl UtteranceRow {
+    /// It ended in a way that wants a look.
+    pub(crate) fn failed(&self) -> bool {
+        ["error", "timeout", "dropped"].contains(&self.outcome.as_str())
+    }
+
+    pub(crate) fn real_time(&self) -> String {
+        Unit::Times.show(Some(self.real_time_factor))
+    }
+
+    pub(crate) fn level(&self) -> String {
+        Unit::Dbfs.show(Some(self.rms_dbfs))
+    }
 }
 
 /// A run of the program.

@@ -1,9 +1,12 @@
 //! What went wrong, and what to do.
 
+use askama::Template;
+
 use super::Shell;
 
 /// A page that takes the place of the one asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "error.html")]
 pub struct ErrorPage {
     /// The frame.
     pub shell: Shell,

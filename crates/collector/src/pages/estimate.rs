@@ -26,6 +26,16 @@ impl Estimate {
     }
 }
 
+/// The value by itself, or a dash.
+pub(crate) fn value(estimate: &Option<Estimate>, unit: Unit) -> String {
+    unit.show(estimate.map(|estimate| estimate.value))
+}
+
+/// Value and interval, or a dash.
+pub(crate) fn full(estimate: &Option<Estimate>, unit: Unit) -> String {
+    estimate.filter(Estimate::finite).map_or_else(|| value(estimate, unit), |estimate| estimate.show(unit))
+}
+
 /// What a difference of word error rates says about the shadow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

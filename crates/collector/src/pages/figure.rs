@@ -33,14 +33,14 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The unit by itself, as it stands on an axis; empty where there is none.
+    /// The unit by itself; empty where there is none.
     pub fn symbol(self) -> &'static str {
         match self {
             Self::Milliseconds => "ms",
             Self::Ratio => "%",
-            Self::RatioDifference => "points",
+            Self::RatioDifference => "percentage points",
             Self::Times => "×",
-            Self::Bytes => "MiB",
+            Self::Bytes => "bytes",
             Self::Dbfs => "dBFS",
             Self::Db => "dB",
             Self::Lufs => "LUFS",
@@ -51,12 +51,16 @@ impl Unit {
         }
     }
 
-    /// `value` in what [`symbol`](Self::symbol) says.
-    pub fn scaled(self, value: f64) -> f64 {
+    /// How an axis that reaches to `largest` is labelled: its unit, and what values are divided by.
+    pub fn axis(self, largest: f64) -> (&'static str, f64) {
+        let (mebi, gibi) = (1_048_576.0, 1_073_741_824.0);
         match self {
-            Self::Ratio | Self::RatioDifference => value * 100.0,
-            Self::Bytes => value / (1 << 20) as f64,
-            _ => value,
+            Self::Milliseconds if largest >= 5000.0 => ("s", 1000.0),
+            Self::Hertz if largest >= 1000.0 => ("kHz", 1000.0),
+            Self::Ratio | Self::RatioDifference => (self.symbol(), 0.01),
+            Self::Bytes if largest >= 2.0 * gibi => ("GiB", gibi),
+            Self::Bytes => ("MiB", mebi),
+            _ => (self.symbol(), 1.0),
         }
     }
 
@@ -72,8 +76,7 @@ impl Unit {
                 format!("{sign}{}", digits(value * 100.0))
             }
             Self::Bytes => bytes(value),
-            Self::Times | Self::Logarithm => digits(value),
-            Self::Count => digits(value),
+            Self::Times | Self::Logarithm | Self::Count => digits(value),
             _ => format!("{} {}", digits(value), self.symbol()),
         }
     }

@@ -118,6 +118,12 @@ impl FilterBar {
         self.filters.iter().any(|filter| filter.chosen.is_some())
     }
 
+    /// The address of this view without filters.
+    pub(crate) fn cleared(&self) -> String {
+        let changes: Vec<_> = self.filters.iter().map(|filter| (filter.name, "")).collect();
+        self.href_with(&changes)
+    }
+
     /// The address of this view with `changes` made: a parameter gets another value, or goes if the value is empty.
     pub fn href_with(&self, changes: &[(&str, &str)]) -> String {
         let range = self.range.map(|range| ("range", range.key().to_owned()));

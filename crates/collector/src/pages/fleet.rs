@@ -1,9 +1,13 @@
 //! All devices: who reports, who does not, and what troubles them.
 
-use super::{FilterBar, Pager, Shell};
+use askama::Template;
+
+use super::figure::{Unit, count};
+use super::{FilterBar, Pager, Shell, plot, show};
 
 /// `/`: devices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "fleet.html")]
 pub struct FleetPage {
     /// The frame.
     pub shell: Shell,
@@ -21,6 +25,58 @@ pub struct FleetPage {
     pub pager: Pager,
     /// A device counts as silent after this long without a word, ms.
     pub silent_after_ms: u64,
+}
+
+/// A head of the table of devices.
+pub(crate) struct Column {
+    pub(crate) title: &'static str,
+    pub(crate) numeric: bool,
+    /// Where it is sorted by this column.
+    pub(crate) href: Option<String>,
+    /// `ascending` or `descending`, if it is now.
+    pub(crate) order: Option<&'static str>,
+}
+
+impl FleetPage {
+    /// The largest count of [`versions`](Self::versions).
+    pub(crate) fn most_devices(&self) -> u64 {
+        self.versions.iter().map(|version| version.devices).max().unwrap_or(0).max(1)
+    }
+
+    /// In words.
+    pub(crate) fn silent_after(&self) -> String {
+        match self.silent_after_ms / 60_000 {
+            minutes if minutes >= 120 => format!("{} hours", count(minutes / 60)),
+            minutes => format!("{} minutes", count(minutes)),
+        }
+    }
+
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        let columns = [
+            ("Device", Some(SortKey::Device), false),
+            ("Status", None, false),
+            ("Last seen", Some(SortKey::LastSeen), false),
+            ("Version", Some(SortKey::Version), false),
+            ("Engine", None, false),
+            ("Utterances, 24 h", Some(SortKey::Utterances), true),
+            ("Failed", Some(SortKey::Errors), true),
+            ("Journal", Some(SortKey::Journal), true),
+            ("Lost", Some(SortKey::Lost), true),
+            ("Temp.", Some(SortKey::Temperature), true),
+        ];
+        columns.map(|(title, key, numeric)| self.column(title, key, numeric)).into()
+    }
+
+    fn column(&self, title: &'static str, key: Option<SortKey>, numeric: bool) -> Column {
+        let current = key.is_some_and(|key| key == self.sort.key);
+        let order = current.then_some(if self.sort.descending { "descending" } else { "ascending" });
+        // A second click turns the order; the first shows what is worth a look: the largest figure, else A to Z.
+        let descending = if current { !self.sort.descending } else { numeric };
+        let direction = if descending { "desc" } else { "asc" };
+        let href =
+            key.map(|key| self.filters.href_with(&[("sort", key.key()), ("order", direction), ("page", "")]));
+        Column { title, numeric, href, order }
+    }
 }
 
 /// Sums over the fleet.
@@ -138,6 +194,22 @@ pub struct DeviceRow {
     pub temperature_celsius: Option<f64>,
     /// Whether it is slowed down.
     pub throttled: Option<bool>,
+}
+
+impl DeviceRow {
+    /// Failures in a number that wants a look: above 5 %.
+    pub(crate) fn fails(&self) -> bool {
+        self.errors_ratio.is_some_and(|ratio| ratio > 0.05)
+    }
+
+    /// The sparkline in words.
+    pub(crate) fn day(&self) -> String {
+        let known: Vec<f64> = self.hourly_utterances.iter().flatten().copied().collect();
+        let most = known.iter().copied().fold(f64::NAN, f64::max);
+        let most = Unit::Count.show(Some(most));
+        let gaps = self.hourly_utterances.len() - known.len();
+        format!("Utterances by hour: at most {most}, {gaps} hours without a word from the device")
+    }
 }
 
 /// The order of the table.

@@ -1,9 +1,12 @@
 //! The way in.
 
+use askama::Template;
+
 use super::Shell;
 
 /// `/login`: the form goes by POST to `/login` with `csrf`, `name`, `password` and `next`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "login.html")]
 pub struct LoginPage {
     /// The frame, with nobody logged in.
     pub shell: Shell,

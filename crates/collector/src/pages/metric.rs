@@ -1,6 +1,7 @@
 //! The figures of utterances that are shown over time: which there are, what they mean, how they are drawn.
 
 use super::figure::Unit;
+use super::utc_minute;
 
 /// A figure over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -246,4 +247,31 @@ pub struct MetricSeries {
     pub overall: Point,
     /// By buckets, the oldest first. Buckets without utterances may be left out: they become gaps.
     pub points: Vec<Point>,
+}
+
+impl MetricSeries {
+    /// Names and values over the whole range, of those that this metric has.
+    pub(crate) fn figures(&self) -> Vec<(&'static str, String)> {
+        let names = self.metric.spread().labels();
+        let values = [self.overall.low, self.overall.middle, self.overall.high];
+        let single = self.metric.spread() == Spread::Single;
+        let named = names.into_iter().zip(values).filter(|(name, _)| !name.is_empty());
+        named.map(|(name, value)| (if single { "" } else { name }, self.metric.unit().show(value))).collect()
+    }
+
+    /// Heads of the columns of its table.
+    pub(crate) fn columns(&self) -> Vec<&'static str> {
+        self.metric.spread().labels().into_iter().filter(|name| !name.is_empty()).collect()
+    }
+
+    /// The cells of a row of its table.
+    pub(crate) fn values(&self, point: &Point) -> Vec<String> {
+        let values = self.metric.spread().labels().into_iter().zip([point.low, point.middle, point.high]);
+        values.filter(|(name, _)| !name.is_empty()).map(|(_, value)| self.metric.unit().show(value)).collect()
+    }
+
+    /// The head of a row of its table.
+    pub(crate) fn time(&self, point: &Point) -> String {
+        utc_minute(point.at_unix_ms)
+    }
 }

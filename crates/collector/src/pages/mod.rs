@@ -15,6 +15,7 @@ mod admin;
 pub mod assets;
 mod confirm;
 mod device;
+mod diff;
 mod error;
 mod estimate;
 pub mod figure;
@@ -30,6 +31,7 @@ mod receipt;
 mod search;
 mod shadow;
 mod shell;
+mod show;
 
 pub use adjudicate::{AdjudicatePage, AdjudicationItem, Choice, Progress};
 pub use admin::{AdminDevice, AdminPage, EnrolmentCode, FreshSecret, Person};
@@ -42,9 +44,9 @@ pub use filter::{Filter, FilterBar, Pager, TimeRange, href, segment};
 pub use fleet::{DeviceRow, DeviceStatus, FleetPage, FleetTotals, Sort, SortKey, VersionShare};
 pub use live::{LivePage, OutcomePoint};
 pub use login::LoginPage;
-pub use metric::{Metric, MetricGroup, MetricSeries, Point};
-pub use moment::{Moment, utc_date, utc_minute};
-pub use privacy::{AuditRow, ConsentedCounts, PrivacyPage, RetentionRow};
+pub use metric::{Metric, MetricGroup, MetricSeries, Point, Spread};
+pub use moment::{Moment, TimeElement, utc_date, utc_minute};
+pub use privacy::{AuditRow, COLLECTED, CollectedField, CollectedGroup, ConsentedCounts, PrivacyPage, RetentionRow};
 pub use receipt::{Receipt, ReceiptPage};
 pub use search::{Fragment, Hit, SearchPage, highlight};
 pub use shadow::{
@@ -56,5 +58,5 @@ pub use shell::{Notice, Role, Section, Shell, Who};
 pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; media-src 'self'; \
                        form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-#[cfg(test)]
-mod tests;
+
+

@@ -32,18 +32,46 @@ impl Moment {
 
     /// `2026-03-01T14:05:09Z`, for `<time datetime>`.
     pub fn iso(&self) -> String {
-        let second = self.unix_ms / 1000;
-        let (hour, minute) = (second / 3600 % 24, second / 60 % 60);
-        format!("{}T{hour:02}:{minute:02}:{:02}Z", utc_date(self.unix_ms), second % 60)
+        let second = self.unix_ms / 1000 % 60;
+        format!("{}:{second:02}Z", utc_minute(self.unix_ms).replace(' ', "T"))
     }
 }
 
-/// Its relative form.
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.relative())
+/// A `<time>` element: digits and words of this file only, hence safe as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeElement(String);
+
+impl TimeElement {
+    /// `3 min ago`, with the UTC time on demand.
+    pub(crate) fn ago(moment: Moment) -> Self {
+        let (iso, absolute, relative) = (moment.iso(), moment.absolute(), moment.relative());
+        Self(format!("<time datetime=\"{iso}\" title=\"{absolute}\">{relative}</time>"))
+    }
+
+    /// `2026-03-01 14:05`.
+    pub(crate) fn at(moment: Moment) -> Self {
+        Self(format!("<time datetime=\"{}\">{}</time>", moment.iso(), utc_minute(moment.unix_ms)))
+    }
+
+    /// The first above the second.
+    pub(crate) fn ago_at(moment: Moment) -> Self {
+        let (iso, relative, absolute) = (moment.iso(), moment.relative(), utc_minute(moment.unix_ms));
+        Self(format!("<time datetime=\"{iso}\">{relative}<small>{absolute}</small></time>"))
+    }
+
+    /// Where there is no time: `text`, one of this program's.
+    pub(crate) fn none(text: &'static str) -> Self {
+        Self(text.to_owned())
     }
 }
+
+impl fmt::Display for TimeElement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl askama::filters::HtmlSafe for TimeElement {}
 
 /// The largest unit that fits, rounded down; `None` below 5 s.
 fn rough_duration(ms: u64) -> Option<String> {

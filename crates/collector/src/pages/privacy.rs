@@ -2,7 +2,9 @@
 
 mod collected;
 
-use super::{Pager, Receipt, Shell};
+use askama::Template;
+
+use super::{Pager, Receipt, Shell, show};
 
 pub use collected::{COLLECTED, CollectedField, CollectedGroup};
 
@@ -10,7 +12,8 @@ pub use collected::{COLLECTED, CollectedField, CollectedGroup};
 ///
 /// Administrators get a form by POST to `/privacy/erase` with `csrf`, `scope` (`device` or `person`) and `id`; answer it
 /// with a [`ConfirmPage`](super::ConfirmPage).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "privacy.html")]
 pub struct PrivacyPage {
     /// The frame.
     pub shell: Shell,

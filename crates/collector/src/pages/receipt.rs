@@ -1,9 +1,12 @@
 //! What an erasure did: proof for the person who asked for it.
 
-use super::Shell;
+use askama::Template;
+
+use super::{Shell, show};
 
 /// `/receipts/{receipt_id}`: shown after an erasure, and later.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "receipt.html")]
 pub struct ReceiptPage {
     /// The frame.
     pub shell: Shell,
@@ -34,4 +37,16 @@ pub struct Receipt {
     pub clips: u64,
     /// Keys destroyed: what may still lie in a backup cannot be read any more.
     pub keys: u64,
+}
+
+impl Receipt {
+    pub(crate) fn state(&self) -> &'static str {
+        if self.erased_unix_ms.is_some() { "erased" } else { "under way" }
+    }
+
+    /// From request to end.
+    pub(crate) fn took(&self) -> Option<String> {
+        let ms = self.erased_unix_ms?.saturating_sub(self.requested_unix_ms);
+        Some(show::seconds(&(ms as f64)))
+    }
 }

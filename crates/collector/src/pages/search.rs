@@ -1,9 +1,10 @@
 //! Full text over the transcripts that people consented to.
 
-use super::{FilterBar, Pager, Shell};
+use super::{FilterBar, Pager, Shell, show};
 
 /// `/search`: search of transcripts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "search.html")]
 pub struct SearchPage {
     /// The frame.
     pub shell: Shell,

@@ -1,11 +1,15 @@
 //! Two engines on the same speech: how far apart, whether the shadow is better, and for whom.
 
+use askama::Template;
 use earwitness_scoring::DiffRow;
 
-use super::{Estimate, FilterBar, Pager, Shell, Verdict};
+use super::figure::{UNKNOWN, Unit, count, digits};
+use super::plot::{self, IntervalScale};
+use super::{Estimate, FilterBar, Pager, Role, Shell, Verdict, diff, estimate, show};
 
 /// `/shadow`: comparison of engines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Template)]
+#[template(path = "shadow.html")]
 pub struct ShadowPage {
     /// The frame.
     pub shell: Shell,
@@ -73,6 +77,53 @@ pub struct PairDetail {
     pub slices: Vec<SliceGroup>,
 }
 
+/// The scales of the table of slices.
+pub(crate) struct SliceScales {
+    pub(crate) disagreement: IntervalScale,
+    pub(crate) wer: IntervalScale,
+}
+
+impl PairDetail {
+    pub(crate) fn disagreement_scale(&self) -> IntervalScale {
+        IntervalScale::holding(self.disagreement.as_ref(), Unit::Ratio, None)
+    }
+
+    /// Common scales of all slices, so that they can be compared by eye.
+    pub(crate) fn slice_scales(&self) -> SliceScales {
+        let rows = || self.slices.iter().flat_map(|group| &group.rows);
+        SliceScales {
+            disagreement: IntervalScale::holding(
+                rows().filter_map(|row| row.disagreement.as_ref()),
+                Unit::Ratio,
+                None,
+            ),
+            wer: IntervalScale::holding(
+                rows().filter_map(|row| row.wer_difference.as_ref()),
+                Unit::RatioDifference,
+                Some(self.wer.margin),
+            ),
+        }
+    }
+
+    pub(crate) fn slice_count(&self) -> u64 {
+        self.slices.iter().map(|group| group.rows.len() as u64).sum()
+    }
+
+    pub(crate) fn latency_shown(&self) -> String {
+        let Some(estimate) = self.latency_difference_ms.filter(Estimate::finite) else { return UNKNOWN.to_owned() };
+        let of = |value: f64| format!("{}{}", if value > 0.0 { "+" } else { "" }, digits(value));
+        format!("{} ms ({} to {})", of(estimate.value), of(estimate.low), of(estimate.high))
+    }
+
+    pub(crate) fn cost_shown(&self) -> String {
+        match self.primary_cost_per_1000.zip(self.shadow_cost_per_1000).map(|(primary, shadow)| shadow - primary) {
+            Some(more) if more > 0.0 => format!("+{}", digits(more)),
+            Some(less) if less.is_finite() => digits(less),
+            _ => UNKNOWN.to_owned(),
+        }
+    }
+}
+
 /// How often the primary ended in a row's way and the shadow in a column's.
 #[derive(Clone, Debug, Default)]
 pub struct OutcomeMatrix {
@@ -86,6 +137,28 @@ impl OutcomeMatrix {
     /// Utterances in all.
     pub fn total(&self) -> u64 {
         self.counts.iter().flatten().sum()
+    }
+
+    /// Name of a row with its cells: the count, and a class for its share of all, in steps of a power of ten.
+    pub(crate) fn rows(&self) -> Vec<(&str, Vec<(String, String)>)> {
+        let total = self.total().max(1) as f64;
+        let cell = |row: usize, column: usize, value: u64| {
+            let heat = match value as f64 / total {
+                share if share >= 0.1 => 4,
+                share if share >= 0.01 => 3,
+                share if share >= 0.001 => 2,
+                share if share > 0.0 => 1,
+                _ => 0,
+            };
+            let same = if row == column { " same" } else { "" };
+            (count(value), format!("heat-{heat}{same}"))
+        };
+        let rows = self.names.iter().zip(&self.counts).enumerate();
+        rows.map(|(row, (name, counts))| {
+            let cells = counts.iter().enumerate().map(|(column, value)| cell(row, column, *value));
+            (name.as_str(), cells.collect())
+        })
+        .collect()
     }
 }
 
@@ -110,6 +183,16 @@ pub struct WerComparison {
     pub verdict: Verdict,
     /// With [`Verdict::Inconclusive`]: what would decide it, in words, such as "about 300 more references".
     pub missing: Option<String>,
+}
+
+impl WerComparison {
+    pub(crate) fn scale(&self) -> IntervalScale {
+        IntervalScale::holding(self.difference.as_ref(), Unit::RatioDifference, Some(self.margin))
+    }
+
+    pub(crate) fn margin_shown(&self) -> String {
+        Unit::RatioDifference.show(Some(self.margin))
+    }
 }
 
 /// The comparison by one property of utterances.
@@ -164,4 +247,10 @@ pub struct DisagreementRow {
     pub words: Option<Vec<DiffRow>>,
     /// Where the recording is; `None` without consent to audio.
     pub clip_href: Option<String>,
+}
+
+impl DisagreementRow {
+    pub(crate) fn ends_differ(&self) -> bool {
+        self.primary_outcome != self.shadow_outcome
+    }
 }

@@ -1,6 +1,7 @@
 //! What surrounds every page: navigation, who is logged in, a message about what was just done.
 
-use super::Moment;
+use super::figure::UNKNOWN;
+use super::moment::{Moment, TimeElement};
 
 /// The frame of a page.
 #[derive(Clone, Debug)]
@@ -40,9 +41,33 @@ impl Shell {
         self.may(Role::Admin)
     }
 
-    /// `unix_ms` as it is shown on this page.
-    pub(crate) fn moment(&self, unix_ms: &u64) -> Moment {
-        Moment { unix_ms: *unix_ms, now_unix_ms: self.now_unix_ms }
+    fn moment(&self, unix_ms: u64) -> Moment {
+        Moment { unix_ms, now_unix_ms: self.now_unix_ms }
+    }
+
+    /// How long ago.
+    pub(crate) fn ago(&self, unix_ms: &u64) -> TimeElement {
+        TimeElement::ago(self.moment(*unix_ms))
+    }
+
+    /// When, in UTC.
+    pub(crate) fn at(&self, unix_ms: &u64) -> TimeElement {
+        TimeElement::at(self.moment(*unix_ms))
+    }
+
+    /// Both; `never` for `None`.
+    pub(crate) fn ago_at(&self, unix_ms: &Option<u64>) -> TimeElement {
+        unix_ms.map_or_else(|| TimeElement::none("never"), |unix_ms| TimeElement::ago_at(self.moment(unix_ms)))
+    }
+
+    /// When, or a dash.
+    pub(crate) fn at_if(&self, unix_ms: &Option<u64>) -> TimeElement {
+        unix_ms.map_or_else(|| TimeElement::none(UNKNOWN), |unix_ms| TimeElement::at(self.moment(unix_ms)))
+    }
+
+    /// The crate's version, for addresses of assets.
+    pub(crate) fn asset_version(&self) -> &'static str {
+        super::assets::VERSION
     }
 
     /// The entries of the navigation that the person may open: title, address, whether it is this page.
