@@ -23,7 +23,11 @@ pub static ASSETS: [Asset; 3] = [
         content_type: "text/javascript; charset=utf-8",
         body: include_str!("../../static/adjudicate.js"),
     },
-    Asset { path: "/static/icon.svg", content_type: "image/svg+xml", body: include_str!("../../static/icon.svg") },
+    Asset {
+        path: "/static/icon.svg",
+        content_type: "image/svg+xml",
+        body: include_str!("../../static/icon.svg"),
+    },
 ];
 
 /// What `?v=` has.

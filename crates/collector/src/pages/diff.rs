@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn words_stand_under_each_other_and_differences_are_named() {
-        let rows = diff_texts(&BasicNormalizer::default(), None, "two large teas please", "um two large trees");
+        let rows =
+            diff_texts(&BasicNormalizer::default(), None, "two large teas please", "um two large trees");
         let classes: Vec<_> = cells(&rows).iter().map(|cell| cell.class).collect();
         assert_eq!(classes, ["inserted", "equal", "equal", "substituted", "deleted"]);
         let expected =

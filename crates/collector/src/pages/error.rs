@@ -24,14 +24,27 @@ impl ErrorPage {
     /// The page for a status, in the usual words.
     pub fn of_status(shell: Shell, status: u16) -> Self {
         let (title, detail) = match status {
-            400 => ("The request could not be read", "Something in the address or the form was not understood."),
+            400 => {
+                ("The request could not be read", "Something in the address or the form was not understood.")
+            }
             401 => ("Please log in", "This page is for people who are logged in."),
-            403 => ("Not allowed", "Your role does not include this, or the form was too old. Load the page again and retry."),
-            404 => ("Nothing here", "There is no page at this address; the device or the recording may have been erased."),
+            403 => (
+                "Not allowed",
+                "Your role does not include this, or the form was too old. Load the page again and retry.",
+            ),
+            404 => (
+                "Nothing here",
+                "There is no page at this address; the device or the recording may have been erased.",
+            ),
             413 => ("Too large", "The form held more than the server takes."),
             429 => ("Too many requests", "Wait a minute and try again."),
-            503 => ("Busy", "The server cannot answer right now. Nothing was changed; try again in a minute."),
-            _ => ("Something failed on the server", "Nothing was changed. The server's log says why; the time below helps to find it."),
+            503 => {
+                ("Busy", "The server cannot answer right now. Nothing was changed; try again in a minute.")
+            }
+            _ => (
+                "Something failed on the server",
+                "Nothing was changed. The server's log says why; the time below helps to find it.",
+            ),
         };
         let next = match status {
             401 => vec![("Log in".to_owned(), "/login".to_owned())],

@@ -72,9 +72,13 @@ impl Verdict {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Better => "The shadow makes fewer errors: the whole interval is below zero.",
-            Self::NotWorse => "The shadow makes at most the margin more errors: the whole interval is below the margin.",
+            Self::NotWorse => {
+                "The shadow makes at most the margin more errors: the whole interval is below the margin."
+            }
             Self::Worse => "The shadow makes more errors: the whole interval is above zero.",
-            Self::Inconclusive => "The references so far allow both better and worse. This is no sign that the shadow is fine.",
+            Self::Inconclusive => {
+                "The references so far allow both better and worse. This is no sign that the shadow is fine."
+            }
         }
     }
 

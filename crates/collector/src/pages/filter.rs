@@ -191,7 +191,9 @@ pub fn segment(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => escaped.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                escaped.push(char::from(byte))
+            }
             _ => escaped.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -216,10 +218,7 @@ mod tests {
     #[test]
     fn addresses_keep_the_view_and_change_what_is_asked() {
         assert_eq!(bar().href_with(&[]), "/live?range=1h&device=b&sort=errors");
-        assert_eq!(
-            bar().href_with(&[("device", ""), ("page", "2")]),
-            "/live?range=1h&sort=errors&page=2"
-        );
+        assert_eq!(bar().href_with(&[("device", ""), ("page", "2")]), "/live?range=1h&sort=errors&page=2");
     }
 
     #[test]

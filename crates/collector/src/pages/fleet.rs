@@ -147,7 +147,9 @@ impl DeviceStatus {
 
     /// The status of that key.
     pub fn from_key(key: &str) -> Option<Self> {
-        [Self::Ok, Self::Silent, Self::NeverSeen, Self::Revoked].into_iter().find(|status| status.key() == key)
+        [Self::Ok, Self::Silent, Self::NeverSeen, Self::Revoked]
+            .into_iter()
+            .find(|status| status.key() == key)
     }
 
     /// A sign that differs in shape.

@@ -69,7 +69,13 @@ impl LivePage {
     pub(crate) fn outcome_shares(&self) -> Vec<(&'static str, String)> {
         let sum = |outcome: usize| self.outcomes.iter().map(|point| point.counts[outcome]).sum::<u64>();
         let all: u64 = (0..OutcomePoint::NAMES.len()).map(sum).sum();
-        let share = |outcome| if all == 0 { UNKNOWN.to_owned() } else { Unit::Ratio.show(Some(sum(outcome) as f64 / all as f64)) };
+        let share = |outcome| {
+            if all == 0 {
+                UNKNOWN.to_owned()
+            } else {
+                Unit::Ratio.show(Some(sum(outcome) as f64 / all as f64))
+            }
+        };
         OutcomePoint::NAMES.into_iter().enumerate().map(|(outcome, name)| (name, share(outcome))).collect()
     }
 }

@@ -182,40 +182,78 @@ impl Metric {
                 Unit::Milliseconds,
                 Tail,
             ),
-            Self::Recognize => {
-                Presentation("Recognition", "From the recognizer's start to its answer.", Unit::Milliseconds, Tail)
-            }
-            Self::Queue => {
-                Presentation("Queue", "From the utterance's end to the recognizer's start.", Unit::Milliseconds, Tail)
-            }
-            Self::RealTimeFactor => {
-                Presentation("Real-time factor", "Recognition over duration; above 1 it falls behind.", Unit::Times, Tail)
-            }
+            Self::Recognize => Presentation(
+                "Recognition",
+                "From the recognizer's start to its answer.",
+                Unit::Milliseconds,
+                Tail,
+            ),
+            Self::Queue => Presentation(
+                "Queue",
+                "From the utterance's end to the recognizer's start.",
+                Unit::Milliseconds,
+                Tail,
+            ),
+            Self::RealTimeFactor => Presentation(
+                "Real-time factor",
+                "Recognition over duration; above 1 it falls behind.",
+                Unit::Times,
+                Tail,
+            ),
             Self::Rss => Presentation("Memory", "Resident memory of the process.", Unit::Bytes, Centre),
-            Self::CpuShare => Presentation("Processor", "Processor time over wall time; 1 is one core.", Unit::Times, Centre),
-            Self::Temperature => {
-                Presentation("Temperature", "Of the processor; most throttle from 80 °C.", Unit::Celsius, Centre)
+            Self::CpuShare => Presentation(
+                "Processor",
+                "Processor time over wall time; 1 is one core.",
+                Unit::Times,
+                Centre,
+            ),
+            Self::Temperature => Presentation(
+                "Temperature",
+                "Of the processor; most throttle from 80 °C.",
+                Unit::Celsius,
+                Centre,
+            ),
+            Self::Rms => Presentation(
+                "Level (RMS)",
+                "Quiet below −45, close to clipping above −10.",
+                Unit::Dbfs,
+                Centre,
+            ),
+            Self::Loudness => {
+                Presentation("Loudness", "ITU-R BS.1770-4, from 400 ms on.", Unit::Lufs, Centre)
             }
-            Self::Rms => Presentation("Level (RMS)", "Quiet below −45, close to clipping above −10.", Unit::Dbfs, Centre),
-            Self::Loudness => Presentation("Loudness", "ITU-R BS.1770-4, from 400 ms on.", Unit::Lufs, Centre),
-            Self::Snr => Presentation("Signal to noise", "By detection; below 10 dB words get lost.", Unit::Db, Centre),
+            Self::Snr => {
+                Presentation("Signal to noise", "By detection; below 10 dB words get lost.", Unit::Db, Centre)
+            }
             Self::Clipping => Presentation("Clipping", "Share of samples at full scale.", Unit::Ratio, Tail),
-            Self::Bandwidth => {
-                Presentation("Bandwidth", "99 % of the energy is below; telephone bands end at 3.4 kHz.", Unit::Hertz, Centre)
-            }
+            Self::Bandwidth => Presentation(
+                "Bandwidth",
+                "99 % of the energy is below; telephone bands end at 3.4 kHz.",
+                Unit::Hertz,
+                Centre,
+            ),
             Self::Words => Presentation("Words", "Words of a transcript.", Unit::Count, Centre),
-            Self::AvgLogprob => {
-                Presentation("Log-probability", "Mean over tokens; below −1 the model guesses.", Unit::Logarithm, Centre)
-            }
+            Self::AvgLogprob => Presentation(
+                "Log-probability",
+                "Mean over tokens; below −1 the model guesses.",
+                Unit::Logarithm,
+                Centre,
+            ),
             Self::FallbackShare => {
                 Presentation("Fallbacks", "Share of utterances decoded more than once.", Unit::Ratio, Single)
             }
-            Self::NoSpeechShare => {
-                Presentation("No speech", "Share of utterances without speech for the recognizer.", Unit::Ratio, Single)
-            }
-            Self::ErrorShare => {
-                Presentation("Failures", "Share of utterances that failed, timed out or were dropped.", Unit::Ratio, Single)
-            }
+            Self::NoSpeechShare => Presentation(
+                "No speech",
+                "Share of utterances without speech for the recognizer.",
+                Unit::Ratio,
+                Single,
+            ),
+            Self::ErrorShare => Presentation(
+                "Failures",
+                "Share of utterances that failed, timed out or were dropped.",
+                Unit::Ratio,
+                Single,
+            ),
             Self::JournalRecords => {
                 Presentation("Journal", "Records that wait on the device for upload.", Unit::Count, Single)
             }

@@ -46,7 +46,9 @@ pub use live::{LivePage, OutcomePoint};
 pub use login::LoginPage;
 pub use metric::{Metric, MetricGroup, MetricSeries, Point, Spread};
 pub use moment::{Moment, TimeElement, utc_date, utc_minute};
-pub use privacy::{AuditRow, COLLECTED, CollectedField, CollectedGroup, ConsentedCounts, PrivacyPage, RetentionRow};
+pub use privacy::{
+    AuditRow, COLLECTED, CollectedField, CollectedGroup, ConsentedCounts, PrivacyPage, RetentionRow,
+};
 pub use receipt::{Receipt, ReceiptPage};
 pub use search::{Fragment, Hit, SearchPage, highlight};
 pub use shadow::{
@@ -58,5 +60,5 @@ pub use shell::{Notice, Role, Section, Shell, Who};
 pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; media-src 'self'; \
                        form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-
-
+#[cfg(test)]
+mod tests;

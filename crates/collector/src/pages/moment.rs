@@ -42,12 +42,6 @@ impl Moment {
 pub struct TimeElement(String);
 
 impl TimeElement {
-    /// `3 min ago`, with the UTC time on demand.
-    pub(crate) fn ago(moment: Moment) -> Self {
-        let (iso, absolute, relative) = (moment.iso(), moment.absolute(), moment.relative());
-        Self(format!("<time datetime=\"{iso}\" title=\"{absolute}\">{relative}</time>"))
-    }
-
     /// `2026-03-01 14:05`.
     pub(crate) fn at(moment: Moment) -> Self {
         Self(format!("<time datetime=\"{}\">{}</time>", moment.iso(), utc_minute(moment.unix_ms)))
@@ -132,7 +126,10 @@ mod tests {
     #[test]
     fn times_are_utc_to_the_second() {
         let moment = Moment { unix_ms: 1_772_373_909_250, now_unix_ms: 0 };
-        assert_eq!((moment.iso(), moment.absolute()), ("2026-03-01T14:05:09Z".into(), "2026-03-01 14:05 UTC".into()));
+        assert_eq!(
+            (moment.iso(), moment.absolute()),
+            ("2026-03-01T14:05:09Z".into(), "2026-03-01 14:05 UTC".into())
+        );
     }
 
     #[test]

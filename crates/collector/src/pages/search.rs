@@ -1,5 +1,7 @@
 //! Full text over the transcripts that people consented to.
 
+use askama::Template;
+
 use super::{FilterBar, Pager, Shell, show};
 
 /// `/search`: search of transcripts.

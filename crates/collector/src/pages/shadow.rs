@@ -110,13 +110,19 @@ impl PairDetail {
     }
 
     pub(crate) fn latency_shown(&self) -> String {
-        let Some(estimate) = self.latency_difference_ms.filter(Estimate::finite) else { return UNKNOWN.to_owned() };
+        let Some(estimate) = self.latency_difference_ms.filter(Estimate::finite) else {
+            return UNKNOWN.to_owned();
+        };
         let of = |value: f64| format!("{}{}", if value > 0.0 { "+" } else { "" }, digits(value));
         format!("{} ms ({} to {})", of(estimate.value), of(estimate.low), of(estimate.high))
     }
 
     pub(crate) fn cost_shown(&self) -> String {
-        match self.primary_cost_per_1000.zip(self.shadow_cost_per_1000).map(|(primary, shadow)| shadow - primary) {
+        match self
+            .primary_cost_per_1000
+            .zip(self.shadow_cost_per_1000)
+            .map(|(primary, shadow)| shadow - primary)
+        {
             Some(more) if more > 0.0 => format!("+{}", digits(more)),
             Some(less) if less.is_finite() => digits(less),
             _ => UNKNOWN.to_owned(),

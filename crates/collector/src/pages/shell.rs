@@ -45,11 +45,6 @@ impl Shell {
         Moment { unix_ms, now_unix_ms: self.now_unix_ms }
     }
 
-    /// How long ago.
-    pub(crate) fn ago(&self, unix_ms: &u64) -> TimeElement {
-        TimeElement::ago(self.moment(*unix_ms))
-    }
-
     /// When, in UTC.
     pub(crate) fn at(&self, unix_ms: &u64) -> TimeElement {
         TimeElement::at(self.moment(*unix_ms))
@@ -57,7 +52,8 @@ impl Shell {
 
     /// Both; `never` for `None`.
     pub(crate) fn ago_at(&self, unix_ms: &Option<u64>) -> TimeElement {
-        unix_ms.map_or_else(|| TimeElement::none("never"), |unix_ms| TimeElement::ago_at(self.moment(unix_ms)))
+        unix_ms
+            .map_or_else(|| TimeElement::none("never"), |unix_ms| TimeElement::ago_at(self.moment(unix_ms)))
     }
 
     /// When, or a dash.

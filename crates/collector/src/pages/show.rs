@@ -22,11 +22,6 @@ pub(crate) fn ratio(value: &Option<f64>) -> String {
     Unit::Ratio.show(*value)
 }
 
-/// A share that is always known.
-pub(crate) fn ratio_of(value: &f64) -> String {
-    Unit::Ratio.show(Some(*value))
-}
-
 /// A time.
 pub(crate) fn ms(value: &Option<f64>) -> String {
     Unit::Milliseconds.show(*value)

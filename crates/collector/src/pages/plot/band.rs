@@ -33,13 +33,25 @@ pub fn band(series: &MetricSeries, span: &Span) -> Svg {
         draw_run(&mut drawing, run, x, y, span.step_ms);
     }
     if runs.is_empty() {
-        drawing.text("none", ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT / 2.0), Anchor::Middle, "nothing measured");
+        drawing.text(
+            "none",
+            ((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT / 2.0),
+            Anchor::Middle,
+            "nothing measured",
+        );
     }
     drawing.finish()
 }
 
 /// Grid, labels of both axes, the unit above the y axis.
-fn axes(drawing: &mut Drawing, x: Scale, y: Scale, ticks: &[f64], (divisor, symbol): (f64, &str), span: Span) {
+fn axes(
+    drawing: &mut Drawing,
+    x: Scale,
+    y: Scale,
+    ticks: &[f64],
+    (divisor, symbol): (f64, &str),
+    span: Span,
+) {
     for tick in ticks {
         let at = y.at(tick * divisor);
         drawing.line("grid", (LEFT, at), (WIDTH - RIGHT, at));
@@ -59,7 +71,8 @@ fn axes(drawing: &mut Drawing, x: Scale, y: Scale, ticks: &[f64], (divisor, symb
 
 fn draw_run(drawing: &mut Drawing, run: &[Point], x: Scale, y: Scale, step_ms: u64) {
     // A bucket stands at its middle; one by itself is as wide as it lasts.
-    let place = |point: &Point, value: f64| (x.at(point.at_unix_ms as f64 + step_ms as f64 / 2.0), y.at(value));
+    let place =
+        |point: &Point, value: f64| (x.at(point.at_unix_ms as f64 + step_ms as f64 / 2.0), y.at(value));
     let line = |pick: fn(&Point) -> Option<f64>| -> Vec<(f64, f64)> {
         let mut points: Vec<_> =
             run.iter().filter_map(|point| pick(point).map(|value| place(point, value))).collect();
@@ -87,15 +100,16 @@ fn runs(points: &[Point], span: Span) -> Vec<Vec<Point>> {
     let mut runs: Vec<Vec<Point>> = Vec::new();
     let mut last_unix_ms = None;
     for point in points {
-        let inside = (span.from_unix_ms.saturating_sub(span.step_ms)..=span.to_unix_ms).contains(&point.at_unix_ms);
+        let inside =
+            (span.from_unix_ms.saturating_sub(span.step_ms)..=span.to_unix_ms).contains(&point.at_unix_ms);
         let [low, middle, high] = [point.low, point.middle, point.high].map(number);
         if !inside || middle.is_none() {
             last_unix_ms = None;
             continue;
         }
         let point = Point { low, middle, high, ..*point };
-        let follows =
-            last_unix_ms.is_some_and(|last| point.at_unix_ms.saturating_sub(last) <= span.step_ms + span.step_ms / 2);
+        let follows = last_unix_ms
+            .is_some_and(|last| point.at_unix_ms.saturating_sub(last) <= span.step_ms + span.step_ms / 2);
         last_unix_ms = Some(point.at_unix_ms);
         match runs.last_mut() {
             Some(run) if follows => run.push(point),
@@ -107,7 +121,8 @@ fn runs(points: &[Point], span: Span) -> Vec<Vec<Point>> {
 
 /// Lowest and highest value to draw. What piles up at 0 is drawn from 0.
 fn extent(values: impl Iterator<Item = f64>, spread: Spread) -> (f64, f64) {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = values
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     match (low <= high, spread) {
         (false, _) => (0.0, 1.0),
         (true, Spread::Centre) => (low, high),

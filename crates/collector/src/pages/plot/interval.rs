@@ -27,9 +27,11 @@ impl IntervalScale {
         margin: Option<f64>,
     ) -> Self {
         let margin = margin.filter(|margin| margin.is_finite());
-        let ends = estimates.into_iter().filter(|estimate| estimate.finite()).flat_map(|e| [e.low, e.high, e.value]);
+        let ends =
+            estimates.into_iter().filter(|estimate| estimate.finite()).flat_map(|e| [e.low, e.high, e.value]);
         let ends = ends.chain(margin.map(|margin| margin * 1.5)).chain([0.0]);
-        let (mut low, mut high) = ends.fold((0.0_f64, 0.0_f64), |(low, high), end| (low.min(end), high.max(end)));
+        let (mut low, mut high) =
+            ends.fold((0.0_f64, 0.0_f64), |(low, high), end| (low.min(end), high.max(end)));
         if margin.is_some() {
             let reach = high.max(-low);
             (low, high) = (-reach, reach);
@@ -38,7 +40,8 @@ impl IntervalScale {
             high = low + 0.01;
         }
         let divisor = unit.axis(high.abs().max(low.abs())).1;
-        let ticks = round_ticks(low / divisor, high / divisor, 4).into_iter().map(|tick| tick * divisor).collect();
+        let ticks =
+            round_ticks(low / divisor, high / divisor, 4).into_iter().map(|tick| tick * divisor).collect();
         Self { ticks, unit, divisor, margin, signed: margin.is_some() }
     }
 

@@ -50,7 +50,6 @@ pub struct Span {
 /// Where a text stands to its point.
 #[derive(Clone, Copy)]
 enum Anchor {
-    Start,
     Middle,
     End,
 }
@@ -123,7 +122,6 @@ impl Drawing {
 
     fn text(&mut self, class: &str, at: (f64, f64), anchor: Anchor, text: &str) {
         let anchor = match anchor {
-            Anchor::Start => "start",
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };

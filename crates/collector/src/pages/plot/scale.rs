@@ -56,7 +56,11 @@ pub(super) fn time_ticks(from_unix_ms: u64, to_unix_ms: u64, most: u64) -> Vec<(
     let times = (0..=most).map(|n| first.saturating_add(n * step)).take_while(|time| *time <= to_unix_ms);
     times
         .map(|time| {
-            let text = if time % DAY == 0 { utc_date(time)[5..].to_owned() } else { utc_minute(time)[11..].to_owned() };
+            let text = if time % DAY == 0 {
+                utc_date(time)[5..].to_owned()
+            } else {
+                utc_minute(time)[11..].to_owned()
+            };
             (time, text)
         })
         .collect()

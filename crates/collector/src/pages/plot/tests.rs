@@ -62,7 +62,10 @@ fn a_bucket_by_itself_is_as_wide_as_it_lasts() {
     let svg = band(&series(vec![point(5, 100.0)]), SPAN).to_string();
     let line = svg.split("class=\"middle\" d=\"").nth(1).unwrap().split('"').next().unwrap();
     // 308 px for ten minutes.
-    assert_eq!(line.split(['M', 'L', ' ']).filter_map(|n| n.parse::<f64>().ok()).step_by(2).collect::<Vec<_>>(), [198.0, 228.8]);
+    assert_eq!(
+        line.split(['M', 'L', ' ']).filter_map(|n| n.parse::<f64>().ok()).step_by(2).collect::<Vec<_>>(),
+        [198.0, 228.8]
+    );
 }
 
 #[test]
@@ -70,7 +73,8 @@ fn no_plot_has_a_coordinate_that_is_no_number() {
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, -1e308, 0.0];
     let estimates: Vec<_> = odd.map(|value| Estimate { value, low: value, high: odd[5] }).into();
     let scale = IntervalScale::holding(&estimates, Unit::RatioDifference, Some(f64::NAN));
-    let mut drawn: Vec<Svg> = estimates.iter().map(|estimate| interval(Some(estimate), &scale, "x")).collect();
+    let mut drawn: Vec<Svg> =
+        estimates.iter().map(|estimate| interval(Some(estimate), &scale, "x")).collect();
     drawn.push(interval(None, &scale, "x"));
     drawn.push(interval_axis(&scale));
     drawn.push(sparkline(&odd.map(Some), "x"));
@@ -82,7 +86,10 @@ fn no_plot_has_a_coordinate_that_is_no_number() {
     for svg in drawn {
         let text = svg.to_string();
         let drawing = text.split("<title>").nth(1).unwrap().split("</title>").nth(1).unwrap();
-        assert!(!drawing.contains("\"NaN") && !drawing.contains("inf\"") && !drawing.contains(" NaN"), "{text}");
+        assert!(
+            !drawing.contains("\"NaN") && !drawing.contains("inf\"") && !drawing.contains(" NaN"),
+            "{text}"
+        );
     }
 }
 

@@ -180,8 +180,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use earwitness_telemetry::{
-        Consent, Consented, FeedbackKind, FeedbackRecord, HealthRecord, InputMetrics, OutputMetrics, SessionRecord,
-        ShadowRecord, SoftwareMetrics, Speaker, UtteranceRecord,
+        Consent, Consented, FeedbackKind, FeedbackRecord, HealthRecord, InputMetrics, OutputMetrics,
+        SessionRecord, ShadowRecord, SoftwareMetrics, Speaker, UtteranceRecord,
     };
     use serde_json::Value;
 
@@ -190,7 +190,9 @@ mod tests {
     fn names(value: &Value, found: &mut BTreeSet<String>) {
         for (name, inner) in value.as_object().into_iter().flatten() {
             match inner {
-                Value::Object(_) if ["input", "output", "software", "speaker"].contains(&&**name) => names(inner, found),
+                Value::Object(_) if ["input", "output", "software", "speaker"].contains(&&**name) => {
+                    names(inner, found)
+                }
                 _ => drop(found.insert(name.clone())),
             }
         }
