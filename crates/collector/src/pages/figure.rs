@@ -82,9 +82,13 @@ impl Unit {
     }
 }
 
-/// Three significant digits, or all those before the point; thin spaces between thousands; a true minus.
+/// Three significant digits, or all those before the point; thin spaces between thousands; a true minus. What no device
+/// could have measured is written with an exponent, so that it does not break a table.
 pub fn digits(value: f64) -> String {
     let magnitude = value.abs();
+    if magnitude >= 1e15 {
+        return format!("{value:.1e}").replace('-', "−");
+    }
     let places = match magnitude {
         m if m >= 99.95 || m == 0.0 => 0,
         m if m >= 9.995 => 1,
@@ -135,6 +139,11 @@ mod tests {
     fn figures_have_three_digits_and_no_trailing_zero() {
         let shown = [0.0, 0.0312, 0.5, 3.14159, 42.0, 99.96, 412.4, 12_345.0, -0.5, -0.0001].map(digits);
         assert_eq!(shown, ["0", "0.031", "0.5", "3.14", "42", "100", "412", "12\u{202f}345", "−0.5", "0"]);
+    }
+
+    #[test]
+    fn what_no_device_could_measure_is_short_too() {
+        assert_eq!((digits(-1e300), digits(1e15)), ("−1.0e300".to_owned(), "1.0e15".to_owned()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) struct Scale {
 impl Scale {
     /// `low` is drawn at `from_px`, `high` at `to_px`. Where both are equal, room is made around them.
     pub(super) fn new(low: f64, high: f64, from_px: f64, to_px: f64) -> Self {
-        let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
+        let (low, high) = with_room(low, high);
         Self { low, high, from_px, to_px }
     }
 
@@ -30,9 +30,15 @@ impl Scale {
     }
 }
 
+/// The range, or where it has no width one around it that doubles can tell apart.
+fn with_room(low: f64, high: f64) -> (f64, f64) {
+    let room = 0.5_f64.max(low.abs() * 1e-3);
+    if high > low { (low, high) } else { (low - room, low + room) }
+}
+
 /// Round values, about `wanted` of them, the outer ones around `low` and `high`. The step is 1, 2 or 5 times a power of 10.
 pub(super) fn round_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
-    let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
+    let (low, high) = with_room(low, high);
     let rough = (high - low) / wanted.max(1) as f64;
     let power = 10f64.powf(rough.log10().floor());
     let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|m| m * power >= rough * 0.999).unwrap_or(10.0);

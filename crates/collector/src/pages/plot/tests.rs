@@ -32,6 +32,7 @@ fn ticks_are_round_and_enclose_the_values() {
     near(round_ticks(0.0, 1870.0, 4), &[0.0, 500.0, 1000.0, 1500.0, 2000.0]);
     near(round_ticks(-0.013, 0.013, 4), &[-0.02, -0.01, 0.0, 0.01, 0.02]);
     near(round_ticks(3.0, 3.0, 4), &[2.5, 3.0, 3.5]);
+    assert!(round_ticks(-1e300, -1e300, 4).iter().all(|tick| tick.is_finite()));
     assert!(round_ticks(1e300, 1e300 * 1.1, 4).iter().all(|tick| tick.is_finite()));
 }
 

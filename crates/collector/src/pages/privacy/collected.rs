@@ -5,9 +5,9 @@
 pub struct CollectedGroup {
     /// What they describe.
     pub title: &'static str,
-    /// The consent in the device's profile without which none of them is sent; `None` for figures, which need a
+    /// What needs a consent, and the setting in the device's profile that gives it. Empty for figures, which need a
     /// server's address and nothing else.
-    pub consent: Option<&'static str>,
+    pub consents: &'static [(&'static str, &'static str)],
     /// The fields.
     pub fields: &'static [CollectedField],
 }
@@ -31,7 +31,7 @@ const fn field(name: &'static str, unit: &'static str, meaning: &'static str) ->
 pub const COLLECTED: [CollectedGroup; 9] = [
     CollectedGroup {
         title: "Every utterance: where it was recognized",
-        consent: None,
+        consents: &[],
         fields: &[
             field("utterance_id", "random name", "Session and index: joins the records of one utterance"),
             field("session_id", "random name", "The run of the program"),
@@ -46,7 +46,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "Every utterance: the sound, in figures",
-        consent: None,
+        consents: &[],
         fields: &[
             field("duration_ms", "ms", "Pre-roll to post-pad"),
             field("speech_ms", "ms", "Of these, speech"),
@@ -68,7 +68,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "Every utterance: the answer, in figures",
-        consent: None,
+        consents: &[],
         fields: &[
             field("outcome", "word", "Transcript, no speech, empty, timeout, error, dropped"),
             field("words", "count", "Words of the text, not the words themselves"),
@@ -84,7 +84,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "Every utterance: the work",
-        consent: None,
+        consents: &[],
         fields: &[
             field("queue_ms", "ms", "Waiting for the recognizer"),
             field("log_mel_ms", "ms", "Samples to spectrogram"),
@@ -105,7 +105,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "Shadow: a second engine on the same speech, in counts",
-        consent: None,
+        consents: &[],
         fields: &[
             field("primary_engine", "name", "The engine that answered"),
             field("shadow_engine", "name", "The engine in question"),
@@ -127,7 +127,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "Feedback: what was done with an answer",
-        consent: None,
+        consents: &[],
         fields: &[
             field("feedback", "word", "Accepted, edited, said again, typed instead, clicked, abandoned"),
             field("substitutions", "words", "With an edit: words replaced"),
@@ -138,7 +138,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "Sessions and heartbeats: how the device is",
-        consent: None,
+        consents: &[],
         fields: &[
             field("ended", "yes or no", "The run ended as it should"),
             field("platform", "name", "Operating system and processor"),
@@ -156,7 +156,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "Words and recordings",
-        consent: Some("telemetry_text for texts, telemetry_audio for recordings"),
+        consents: &[("Texts", "telemetry_text"), ("Recordings", "telemetry_audio")],
         fields: &[
             field("text", "text", "What the primary understood"),
             field("shadow_text", "text", "What the shadow understood"),
@@ -167,7 +167,7 @@ pub const COLLECTED: [CollectedGroup; 9] = [
     },
     CollectedGroup {
         title: "The person",
-        consent: Some("telemetry_speaker"),
+        consents: &[("Pseudonym and attributes", "telemetry_speaker")],
         fields: &[
             field("subject_id", "pseudonym", "The same over records of one person: what an erasure names"),
             field("attributes", "words", "What they said of themselves, such as accent or age band"),
