@@ -12,11 +12,7 @@
 mod api;
 mod clips;
 pub mod ingest;
-pub mod pages {
-    //! x
-    /// x
-    pub const CSP: &str = "default-src 'none'";
-}
+pub mod pages;
 mod server;
 mod settings;
 pub mod sketch;
