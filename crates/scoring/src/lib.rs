@@ -8,7 +8,8 @@
 //! that a command depends on came through.
 //!
 //! Two recognizers are compared with [`disagreement`] where nobody wrote down what was said, and with
-//! [`significance`] where somebody did; [`diff_texts`] lays them side by side for people.
+//! [`significance`] where somebody did; [`fleet`] says what holds for all devices, and gives a verdict; [`diff_texts`]
+//! lays them side by side for people.
 //!
 //! Arguments are always in the order `reference`, `hypothesis`.
 //!
@@ -18,6 +19,7 @@ mod alignment;
 mod diff;
 mod disagreement;
 mod edit_counts;
+pub mod fleet;
 pub mod normalizer;
 pub mod significance;
 mod slots;

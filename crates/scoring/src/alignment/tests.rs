@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::scoring::EnglishNormalizer;
+use crate::EnglishNormalizer;
 
 fn split(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()

@@ -1,5 +1,5 @@
 use super::*;
-use crate::scoring::{BasicNormalizer, EditCounts, count_edits};
+use crate::{BasicNormalizer, EditCounts, count_edits};
 
 /// One line for each row: reference, A and B, with a sign for the mark.
 fn drawn(reference: Option<&str>, a: &str, b: &str) -> Vec<String> {
