@@ -11,6 +11,7 @@
 
 mod api;
 mod clips;
+mod compare;
 pub mod ingest;
 pub mod pages;
 mod server;
@@ -18,6 +19,7 @@ mod settings;
 pub mod sketch;
 pub mod store;
 pub mod vault;
+mod web;
 
 pub use clips::{Clips, ClipsError};
 pub use server::{Server, ServerError, StopHandle};

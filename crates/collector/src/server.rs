@@ -20,6 +20,7 @@ use crate::clips::{Clips, ClipsError};
 use crate::settings::Settings;
 use crate::store::{EraseScope, Receipt, Role, Store, StoreError};
 use crate::vault::{Vault, VaultError};
+use crate::web;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +191,7 @@ impl Server {
 fn routes(app: Shared) -> Router {
     Router::new()
         .merge(api::routes())
+        .merge(web::routes())
         .layer(middleware::from_fn(headers))
         .with_state(app)
 }

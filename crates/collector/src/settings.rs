@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use earwitness_scoring::fleet::{Margin, SamplingDesign};
+
 use crate::store::{Retention, StoreOptions};
 
 /// Everything that [`Server::start`](crate::Server::start) needs to know.
@@ -25,9 +27,12 @@ pub struct Settings {
     pub retention: Retention,
     /// Bounds.
     pub limits: RequestLimits,
-    /// How much worse the shadow may be and still count as not worse, a difference of word error rates. 0.005: half a
-    /// word in a hundred is below what users notice.
-    pub margin: f64,
+    /// How much worse the shadow may be and still count as not worse. Half a point: half a word in a hundred is below what
+    /// users notice.
+    pub margin: Margin,
+    /// Which pairs people are asked to judge: the probability for each word edit between the texts, and that of texts
+    /// which agree. 0.25 and 0.01: every disagreement of four words, one of four of a single word.
+    pub sampling: SamplingDesign,
     /// A device counts as silent after this long.
     pub silent_after: Duration,
 }
@@ -75,7 +80,8 @@ impl Settings {
             behind_tls: false,
             retention: Retention::default(),
             limits: RequestLimits::default(),
-            margin: 0.005,
+            margin: Margin::default(),
+            sampling: SamplingDesign { per_edit: 0.25, agreeing: 0.01 },
             silent_after: Duration::from_secs(15 * 60),
         }
     }

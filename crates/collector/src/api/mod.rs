@@ -15,9 +15,9 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use tokio::sync::Semaphore;
 
-pub(crate) use auth::{Asker, bearer};
+pub(crate) use auth::Asker;
 pub(crate) use error::ApiError;
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Limits, address_of};
 pub(crate) use metrics::Metrics;
 
 use crate::clips::Clips;

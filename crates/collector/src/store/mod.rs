@@ -132,6 +132,11 @@ impl Store {
         Ok(())
     }
 
+    /// True or false, the same on every server with this key, and unknown to anybody else.
+    pub(crate) fn coin(&self, parts: &[&str]) -> bool {
+        self.vault.draw(parts) < 0.5
+    }
+
     /// Stores what waits and closes the connections. Later calls fail.
     pub async fn close(self) {
         let Self { db, appends, writers, .. } = self;

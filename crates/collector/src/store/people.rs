@@ -40,6 +40,8 @@ pub struct Person {
     pub role: Role,
     /// Since when, ms since 1970.
     pub created_ms: i64,
+    /// When they signed in last, if they are or were within a day.
+    pub last_login_ms: Option<i64>,
 }
 
 /// A sign-in lasts a working day.
@@ -82,7 +84,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn people(&self) -> Result<Vec<Person>, StoreError> {
-        let sql = "select name, role, created_ms from people where removed_ms is null order by name";
+        let sql = "select p.name, p.role, p.created_ms, (select max(s.created_ms) from sign_ins s where s.name = p.name) \
+                   from people p where p.removed_ms is null order by p.name";
         let rows = self.db.rows(sql, Vec::new()).await?;
         rows.iter().map(person).collect()
     }
@@ -92,7 +95,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn person_of_key(&self, key: &str) -> Result<Option<Person>, StoreError> {
-        let sql = "select name, role, created_ms from people where key_hash = $1 and removed_ms is null";
+        let sql = "select name, role, created_ms, cast(null as bigint) from people where key_hash = $1 and removed_ms is null";
         self.db.row(sql, values![secret_hash(key)]).await?.as_ref().map(person).transpose()
     }
 
@@ -117,7 +120,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn person_of_cookie(&self, cookie: &str) -> Result<Option<Person>, StoreError> {
-        let sql = "select p.name, p.role, p.created_ms from sign_ins s join people p on p.name = s.name \
+        let sql = "select p.name, p.role, p.created_ms, s.created_ms from sign_ins s join people p on p.name = s.name \
                    where s.cookie_hash = $1 and s.expires_ms > $2 and p.removed_ms is null";
         self.db.row(sql, values![secret_hash(cookie), now_ms()]).await?.as_ref().map(person).transpose()
     }
@@ -145,5 +148,5 @@ impl Store {
 fn person(row: &super::db::Row) -> Result<Person, StoreError> {
     let role = row.text(1)?;
     let role = Role::parse(&role).ok_or_else(|| StoreError::Damaged(format!("the role `{role}`")))?;
-    Ok(Person { name: row.text(0)?, role, created_ms: row.int(2)? })
+    Ok(Person { name: row.text(0)?, role, created_ms: row.int(2)?, last_login_ms: row.maybe_int(3)? })
 }

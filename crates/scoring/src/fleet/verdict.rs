@@ -22,6 +22,13 @@ pub struct Margin {
     points: f64,
 }
 
+impl Default for Margin {
+    /// Half a point.
+    fn default() -> Self {
+        Self { points: 0.5 }
+    }
+}
+
 impl Margin {
     /// In percentage points of word error rate, absolute: with 1, from 10 % to 11 % still does. 0 allows nothing.
     /// `None` below 0, above 100 and for what is no number.

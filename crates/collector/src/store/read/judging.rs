@@ -1,8 +1,9 @@
 //! Disagreements that people judge, and what they said.
 
+use earwitness_scoring::fleet::SamplingDesign;
+
 use super::pairs::{PairFilter, PairKey};
 use crate::store::db::{Row, values};
-use crate::store::keys::{PRIMARY, SHADOW};
 use crate::store::{Store, StoreError, now_ms};
 use crate::vault::context;
 
@@ -25,6 +26,8 @@ pub struct Candidate {
     pub sample_ratio: f64,
     /// Whether there is a clip.
     pub has_clip: bool,
+    /// Word edits between the two texts.
+    pub edits_between: u64,
 }
 
 /// What somebody said of a pair.
@@ -57,34 +60,78 @@ pub struct JudgementRow {
     pub primary_edits: i64,
     /// The shadow's edits.
     pub shadow_edits: i64,
-    /// The chance that the pair was compared and shown, in `]0, 1]`.
-    pub inclusion_probability: f64,
+    /// Words of the primary's text.
+    pub primary_words: u64,
+    /// Word edits between the two texts.
+    pub edits_between: u64,
+    /// Share of utterances that the shadow hears, in `]0, 1]`.
+    pub sample_ratio: f64,
+    /// The pair's number, in `[0, 1)`.
+    pub draw: f64,
+}
+
+/// What a [`Candidate`] is made of.
+const CANDIDATE: &str = "p.device_id, p.utterance_id, p.primary_engine, p.shadow_engine, a.subject_id, \
+     p.duration_ms, p.language, p.sample_ratio, (select count(*) from clips c where c.device_id = p.device_id \
+     and c.utterance_id = p.utterance_id), p.substitutions + p.deletions + p.insertions";
+/// Pairs whose texts may be read.
+const WITH_TEXTS: &str = "join texts a on a.device_id = p.device_id and a.utterance_id = p.utterance_id \
+     and a.field = 'primary' join texts b on b.device_id = p.device_id and b.utterance_id = p.utterance_id \
+     and b.field = 'shadow'";
+/// Beside each pair the first judgement of it, if there is one.
+const WITH_JUDGEMENT: &str = "left join (select device_id, utterance_id, shadow_engine, min(judged_ms) as judged_ms \
+     from judgements group by device_id, utterance_id, shadow_engine) j on j.device_id = p.device_id \
+     and j.utterance_id = p.utterance_id and j.shadow_engine = p.shadow_engine";
+/// [`SamplingDesign::inclusion_probability`] of a row, with the design in `$1` and `$2`.
+const PROBABILITY: &str = "(case when p.substitutions + p.deletions + p.insertions = 0 then $2 \
+     when $1 * (p.substitutions + p.deletions + p.insertions) > 1 then 1 \
+     else $1 * (p.substitutions + p.deletions + p.insertions) end)";
+
+/// The same with the design in other places.
+fn probability(per_edit: usize, agreeing: usize) -> String {
+    PROBABILITY.replace("$1", &format!("$A{per_edit}")).replace("$2", &format!("${agreeing}")).replace("$A", "$")
 }
 
 const EDITS: &str = "(p.substitutions + p.deletions + p.insertions)";
 
 impl Store {
-    /// The next disagreement in the sample that nobody judged, with both texts consented to; and how many of the sample
-    /// are done, and are in it.
+    /// The next pair of the sample that nobody judged, with both texts consented to; how many of the sample are done,
+    /// and are in it.
     ///
-    /// The sample is every disagreement whose draw is below `probability`: all servers agree on it.
-    pub(crate) async fn next_candidate(&self, probability: f64) -> Result<(Option<Candidate>, u64, u64), StoreError> {
-        let from = format!(
-            "from pairs p join texts a on a.device_id = p.device_id and a.utterance_id = p.utterance_id \
-             and a.field = '{PRIMARY}' join texts b on b.device_id = p.device_id \
-             and b.utterance_id = p.utterance_id and b.field = '{SHADOW}' \
-             left join judgements j on j.device_id = p.device_id and j.utterance_id = p.utterance_id \
-             and j.shadow_engine = p.shadow_engine where {EDITS} > 0 and p.draw < $1"
-        );
+    /// In the sample is every pair whose draw is below its inclusion probability: all servers agree on it. They come by
+    /// place, the draw over the probability.
+    pub(crate) async fn next_candidate(
+        &self,
+        design: &SamplingDesign,
+    ) -> Result<(Option<Candidate>, u64, u64), StoreError> {
+        let from = format!("from pairs p {WITH_TEXTS} {WITH_JUDGEMENT} where p.draw < {PROBABILITY}");
+        let of_design = || values![design.per_edit, design.agreeing];
         let counts = format!("select count(*), count(j.judged_ms) {from}");
-        let counts = self.db.row(counts, values![probability]).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let counts = self.db.row(counts, of_design()).await?.ok_or(sqlx::Error::RowNotFound)?;
         let sql = format!(
-            "select p.device_id, p.utterance_id, p.primary_engine, p.shadow_engine, a.subject_id, p.duration_ms, \
-             p.language, p.sample_ratio, (select count(*) from clips c where c.device_id = p.device_id \
-             and c.utterance_id = p.utterance_id) {from} and j.judged_ms is null order by p.draw limit 1"
+            "select {CANDIDATE} {from} and j.judged_ms is null order by p.draw / {PROBABILITY} limit 1"
         );
-        let candidate = self.db.row(sql, values![probability]).await?.as_ref().map(candidate).transpose()?;
-        Ok((candidate, counts.int(1)? as u64, counts.int(0)? as u64))
+        let next = self.db.row(sql, of_design()).await?.as_ref().map(candidate).transpose()?;
+        Ok((next, counts.int(1)? as u64, counts.int(0)? as u64))
+    }
+
+    /// How far people got with the queue of a pair of engines: the place of the first that nobody judged, 1 if none is
+    /// left.
+    pub(crate) async fn reached(
+        &self,
+        key: &PairKey,
+        filter: &PairFilter,
+        design: &SamplingDesign,
+    ) -> Result<f64, StoreError> {
+        let (conditions, mut values) = filter.conditions(Some(key));
+        values.extend(values![design.per_edit, design.agreeing]);
+        let probability = probability(values.len() - 1, values.len());
+        let sql = format!(
+            "select min(p.draw / {probability}) from pairs p {WITH_TEXTS} {WITH_JUDGEMENT} {conditions} \
+             and p.draw < {probability} and j.judged_ms is null"
+        );
+        let row = self.db.row(sql, values).await?;
+        Ok(row.map(|row| row.maybe_real(0)).transpose()?.flatten().unwrap_or(1.0).min(1.0))
     }
 
     /// One pair, whether judged or not.
@@ -95,11 +142,8 @@ impl Store {
         shadow_engine: &str,
     ) -> Result<Option<Candidate>, StoreError> {
         let sql = format!(
-            "select p.device_id, p.utterance_id, p.primary_engine, p.shadow_engine, a.subject_id, p.duration_ms, \
-             p.language, p.sample_ratio, (select count(*) from clips c where c.device_id = p.device_id \
-             and c.utterance_id = p.utterance_id) \
-             from pairs p join texts a on a.device_id = p.device_id and a.utterance_id = p.utterance_id \
-             and a.field = '{PRIMARY}' where p.device_id = $1 and p.utterance_id = $2 and p.shadow_engine = $3"
+            "select {CANDIDATE} from pairs p {WITH_TEXTS} \
+             where p.device_id = $1 and p.utterance_id = $2 and p.shadow_engine = $3"
         );
         let row = self.db.row(sql, values![device_id, utterance_id, shadow_engine]).await?;
         row.as_ref().map(candidate).transpose()
@@ -149,7 +193,7 @@ impl Store {
         let (conditions, values) = filter.conditions(Some(key));
         let sql = format!(
             "select {}, p.device_id, j.reference_words, j.primary_edits, j.shadow_edits, \
-             j.inclusion_probability * p.sample_ratio \
+             p.primary_words, {EDITS}, p.sample_ratio, p.draw \
              from pairs p join judgements j on j.device_id = p.device_id and j.utterance_id = p.utterance_id \
              and j.shadow_engine = p.shadow_engine {conditions} and j.reference_words is not null \
              and not exists (select 1 from judgements k where k.device_id = j.device_id \
@@ -164,7 +208,10 @@ impl Store {
                 reference_words: row.int(2)?,
                 primary_edits: row.int(3)?,
                 shadow_edits: row.int(4)?,
-                inclusion_probability: row.real(5)?,
+                primary_words: row.int(5)? as u64,
+                edits_between: row.int(6)? as u64,
+                sample_ratio: row.real(7)?,
+                draw: row.real(8)?,
             })
         };
         self.db.rows(sql, values).await?.iter().map(judgement).collect()
@@ -187,5 +234,6 @@ fn candidate(row: &Row) -> Result<Candidate, StoreError> {
         language: row.text(6)?,
         sample_ratio: row.real(7)?,
         has_clip: row.int(8)? > 0,
+        edits_between: row.int(9)? as u64,
     })
 }

@@ -91,6 +91,8 @@ pub struct DeviceSums {
     pub edits: f64,
     /// Words of the longer text, likewise.
     pub longer_words: f64,
+    /// Words of the primary's text, likewise.
+    pub primary_words: f64,
     /// Sum of shadow less primary, ms.
     pub latency_difference_ms: f64,
     /// Sums of what both cost.
@@ -172,7 +174,7 @@ impl Store {
             "select {slice}, p.device_id, count(*), sum({EDITS} / p.sample_ratio), sum({LONGER} / p.sample_ratio), \
              sum(p.shadow_ms - p.primary_ms), \
              cast(coalesce(sum(p.primary_cost), 0) as double precision), \
-             cast(coalesce(sum(p.shadow_cost), 0) as double precision) \
+             cast(coalesce(sum(p.shadow_cost), 0) as double precision), sum(p.primary_words / p.sample_ratio) \
              from pairs p {conditions} group by 1, 2 order by 1, 2"
         );
         let sums = |row: &Row| -> Result<DeviceSums, StoreError> {
@@ -185,6 +187,7 @@ impl Store {
                 latency_difference_ms: row.real(5)?,
                 primary_cost: row.real(6)?,
                 shadow_cost: row.real(7)?,
+                primary_words: row.real(8)?,
             })
         };
         self.db.rows(sql, values).await?.iter().map(sums).collect()

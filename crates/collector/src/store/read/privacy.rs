@@ -2,6 +2,7 @@
 
 use crate::store::db::{Row, values};
 use crate::store::{Store, StoreError, now_ms};
+use crate::vault::to_hex;
 
 /// Sums of what there is with somebody's consent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +35,8 @@ pub struct AuditEntry {
 /// A code that is out, without the code.
 #[derive(Clone, Debug)]
 pub struct EnrolmentRow {
+    /// Names it: the hash of the code, in hexadecimal.
+    pub code_id: String,
     /// Who asked for it.
     pub created_by: String,
     /// When, ms since 1970-01-01 UTC.
@@ -73,7 +76,7 @@ impl Store {
 
     /// Codes of the last month, the newest first.
     pub(crate) async fn enrolments(&self) -> Result<Vec<EnrolmentRow>, StoreError> {
-        let sql = "select created_by, created_ms, expires_ms, device_id, used_ms from enrolments \
+        let sql = "select created_by, created_ms, expires_ms, device_id, used_ms, code_hash from enrolments \
                    where created_ms > $1 order by created_ms desc limit 200";
         let since = now_ms() - 30 * crate::store::rollup::DAY_MS;
         let entry = |row: &Row| -> Result<EnrolmentRow, StoreError> {
@@ -83,8 +86,41 @@ impl Store {
                 expires_ms: row.int(2)?,
                 device_id: row.maybe_text(3)?,
                 used_ms: row.maybe_int(4)?,
+                code_id: to_hex(&row.blob(5)?),
             })
         };
         self.db.rows(sql, values![since]).await?.iter().map(entry).collect()
+    }
+
+    /// Takes an unused code back; whether there was one.
+    pub(crate) async fn withdraw(&self, code_id: &str) -> Result<bool, StoreError> {
+        let now = now_ms();
+        let sql = "select code_hash from enrolments where used_ms is null and expires_ms > $1";
+        for row in self.db.rows(sql, values![now]).await? {
+            let hash = row.blob(0)?;
+            if to_hex(&hash) == code_id {
+                let sql = "update enrolments set expires_ms = $1 where code_hash = $2 and used_ms is null";
+                return Ok(self.db.run(sql, values![now, hash]).await? == 1);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What people at a device consented to, as far as anything of it is here: `text`, `audio`, `speaker`.
+    pub(crate) async fn consents_of(&self, device_id: &str) -> Result<Vec<String>, StoreError> {
+        let found = async |sql: &'static str| -> Result<bool, StoreError> {
+            Ok(self.db.row(sql, values![device_id]).await?.is_some())
+        };
+        let mut consents = Vec::new();
+        for (name, sql) in [
+            ("text", "select 1 from texts where device_id = $1 and field <> 'speaker' limit 1"),
+            ("audio", "select 1 from clips where device_id = $1 limit 1"),
+            ("speaker", "select 1 from person_keys where device_id = $1 and subject_id <> '' and wrapped is not null limit 1"),
+        ] {
+            if found(sql).await? {
+                consents.push(name.to_owned());
+            }
+        }
+        Ok(consents)
     }
 }
