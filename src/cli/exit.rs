@@ -118,7 +118,33 @@ fn class_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(earwitness::server::ServerError::Listen { .. }) = cause.downcast_ref() {
         return Some(Exit::Network);
     }
+    #[cfg(feature = "collect")]
+    if let Some(class) = class_of_collector(cause) {
+        return Some(class);
+    }
     cause.downcast_ref::<std::io::Error>().map(|_| Exit::Disk)
+}
+
+#[cfg(feature = "collect")]
+fn class_of_collector(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    use earwitness_collector::ServerError;
+    use earwitness_collector::store::StoreError;
+    use earwitness_collector::vault::VaultError;
+    if let Some(e) = cause.downcast_ref::<ServerError>() {
+        return match e {
+            ServerError::Listen { .. } | ServerError::Serve(_) => Some(Exit::Network),
+            ServerError::Unencrypted(_) => Some(Exit::Usage),
+            ServerError::Tls { .. } => Some(Exit::Config),
+            // Their own causes say more.
+            ServerError::Vault(e) => class_of_collector(e),
+            ServerError::Store(e) => class_of_collector(e),
+            ServerError::Clips(_) => Some(Exit::Disk),
+        };
+    }
+    if let Some(e) = cause.downcast_ref::<StoreError>() {
+        return Some(if matches!(e, StoreError::Address(_)) { Exit::Usage } else { Exit::Disk });
+    }
+    cause.downcast_ref::<VaultError>().map(|_| Exit::Config)
 }
 
 fn audio_class(error: &AudioError) -> Exit {

@@ -4,6 +4,8 @@
 
 mod act;
 mod bench;
+#[cfg(feature = "collect")]
+mod collect;
 mod compare;
 mod compare_html;
 mod demo;
@@ -48,6 +50,7 @@ Examples:
   earwitness transcribe talk.mp3                  print the text
   earwitness transcribe *.wav -f srt -o out/      write subtitles
   earwitness serve --model tiny.en                OpenAI-compatible speech server on this machine
+  earwitness collect                              collection server with a dashboard, for many devices
   earwitness evaluate manifest.jsonl              word error rate on labelled recordings
   earwitness doctor                               what is missing on this machine
 
@@ -63,6 +66,9 @@ enum Command {
     /// Serve the recognizer to other programs.
     #[cfg(feature = "serve")]
     Serve(serve::Args),
+    /// Collect what devices report; compare recognizers; show the fleet.
+    #[cfg(feature = "collect")]
+    Collect(Box<collect::Args>),
     /// Look after kept utterances: list, send again, export, delete.
     Spool(spool::Args),
     /// List microphones.
@@ -88,6 +94,8 @@ pub fn main() -> ExitCode {
         Command::Listen(args) => listen::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "collect")]
+        Command::Collect(args) => collect::run(&args),
         Command::Spool(args) => spool::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
