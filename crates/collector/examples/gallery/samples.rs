@@ -292,7 +292,7 @@ fn live(kind: Kind) -> LivePage {
                 12 + m % 5,
                 m % 4,
                 m % 3,
-                u64::from(n % 6 == 0) * 4,
+                u64::from(n.is_multiple_of(6)) * 4,
                 u64::from((29..32).contains(&n)) * 30,
             ];
             OutcomePoint {
@@ -319,11 +319,6 @@ fn disagreement(kind: Kind, index: usize) -> DisagreementRow {
     let (primary, shadow) = SAID[index % SAID.len()];
     let (primary, shadow) = (kind.text(index, primary), kind.text(index + 2, shadow));
     let words = diff_texts(&BasicNormalizer::default(), None, &primary, &shadow);
-    let words = match kind {
-        Kind::Hostile => words,
-        _ if index == 3 => diff_texts(&BasicNormalizer::default(), None, &primary.repeat(1), &shadow),
-        _ => words,
-    };
     let outcome = |text: &str| if text.is_empty() { "empty" } else { "transcript" }.to_owned();
     DisagreementRow {
         utterance_id: kind.text(index + 1, &format!("9f3a61c2-{}", 118 - index)),
@@ -336,12 +331,13 @@ fn disagreement(kind: Kind, index: usize) -> DisagreementRow {
         language: Some(kind.text(index, "en")),
         snr_db: kind.number(index, 14.2 - index as f64),
         words: (index != 2).then_some(words),
-        clip_href: (index % 2 == 0 && index != 2)
+        clip_href: (index.is_multiple_of(2) && index != 2)
             .then(|| format!("/clips/{}", segment(&kind.text(index, "9f3a61c2-118")))),
     }
 }
 
-fn shadow(kind: Kind, verdict: Verdict) -> ShadowPage {
+/// Two pairs, the first with this verdict.
+pub fn shadow(kind: Kind, verdict: Verdict) -> ShadowPage {
     let mut filters = filters(kind, "/shadow", true);
     filters.kept = vec![("primary", kind.text(0, ENGINES[0])), ("shadow", kind.text(1, ENGINES[1]))];
     let (value, half) = match verdict {
@@ -510,7 +506,7 @@ fn device(kind: Kind) -> DevicePage {
         snr_db: kind.number(n + 3, 15.1),
         avg_logprob: kind.number(n, -0.34),
         text: (n % 3 != 1).then(|| kind.text(n + 3, SAID[n % 4].0)),
-        clip_href: (n % 4 == 0).then(|| "/clips/9f3a61c2-118".to_owned()),
+        clip_href: n.is_multiple_of(4).then(|| "/clips/9f3a61c2-118".to_owned()),
     };
     DevicePage {
         shell: shell(kind, Section::Fleet),
@@ -579,6 +575,7 @@ fn receipts(kind: Kind) -> Vec<Receipt> {
     })
 }
 
+/// What is collected, counted and erased.
 pub fn privacy(kind: Kind) -> PrivacyPage {
     let next_href = Some("/privacy?page=2".to_owned());
     PrivacyPage {

@@ -64,7 +64,7 @@ impl DevicePage {
         let seconds = offset_ms.unsigned_abs() as f64 / 1000.0;
         match offset_ms {
             -999..=999 => "within 1 s".to_owned(),
-            ..0 => format!("{} s behind", digits(seconds)),
+            ..=-1000 => format!("{} s behind", digits(seconds)),
             _ => format!("{} s ahead", digits(seconds)),
         }
     }

@@ -112,7 +112,7 @@ pub fn count(value: u64) -> String {
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && digits.len() > 4 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
             text.push('\u{202f}');
         }
         text.push(digit);
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn figures_have_three_digits_and_no_trailing_zero() {
-        let shown = [0.0, 0.0312, 0.5, 3.14159, 42.0, 99.96, 412.4, 12_345.0, -0.5, -0.0001].map(digits);
-        assert_eq!(shown, ["0", "0.031", "0.5", "3.14", "42", "100", "412", "12\u{202f}345", "−0.5", "0"]);
+        let shown = [0.0, 0.0312, 0.5, 5.43219, 42.0, 99.96, 412.4, 12_345.0, -0.5, -0.0001].map(digits);
+        assert_eq!(shown, ["0", "0.031", "0.5", "5.43", "42", "100", "412", "12\u{202f}345", "−0.5", "0"]);
     }
 
     #[test]

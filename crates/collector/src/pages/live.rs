@@ -32,7 +32,7 @@ pub struct LivePage {
 
 impl LivePage {
     /// Columns of the tables of figures.
-    pub(crate) const COLUMNS: [&'static str; 5] = ["share", "p10", "p50", "p90", "p99"];
+    const COLUMNS: [&'static str; 5] = ["p10", "p50", "p90", "p99", "share"];
 
     pub(crate) fn span(&self) -> Span {
         Span { from_unix_ms: self.from_unix_ms, to_unix_ms: self.to_unix_ms, step_ms: self.step_ms }
@@ -52,16 +52,30 @@ impl LivePage {
         self.metrics.iter().filter(|series| series.metric.group() == *group).collect()
     }
 
+    /// The rows of a table of figures, with the heads of the columns that have a figure in any of them.
+    pub(crate) fn table(
+        &self,
+        metrics: &[&MetricSeries],
+    ) -> (Vec<&'static str>, Vec<(&'static str, Vec<String>)>) {
+        let cells: Vec<_> = metrics.iter().map(|series| self.figures(series)).collect();
+        let used = |column: &usize| cells.iter().any(|row| !row[*column].is_empty());
+        let columns: Vec<usize> = (0..Self::COLUMNS.len()).filter(used).collect();
+        let rows = metrics.iter().zip(&cells).map(|(series, row)| {
+            (series.metric.title(), columns.iter().map(|column| row[*column].clone()).collect())
+        });
+        (columns.iter().map(|column| Self::COLUMNS[*column]).collect(), rows.collect())
+    }
+
     /// The cells under [`COLUMNS`](Self::COLUMNS); empty where a metric has no such figure.
-    pub(crate) fn figures(&self, series: &MetricSeries) -> [String; 5] {
+    fn figures(&self, series: &MetricSeries) -> [String; 5] {
         let unit = series.metric.unit();
         let [low, middle, high] =
             [series.overall.low, series.overall.middle, series.overall.high].map(|value| unit.show(value));
         let empty = String::new;
         match series.metric.spread() {
-            Spread::Tail => [empty(), empty(), low, middle, high],
-            Spread::Centre => [empty(), low, middle, high, empty()],
-            Spread::Single => [middle, empty(), empty(), empty(), empty()],
+            Spread::Tail => [empty(), low, middle, high, empty()],
+            Spread::Centre => [low, middle, high, empty(), empty()],
+            Spread::Single => [empty(), empty(), empty(), empty(), middle],
         }
     }
 

@@ -192,6 +192,12 @@ pub struct WerComparison {
 }
 
 impl WerComparison {
+    /// The verdict as it is shown: without an interval nothing is decided, whatever the field says.
+    pub(crate) fn shown(&self) -> Verdict {
+        let known = self.difference.is_some_and(|difference| difference.finite());
+        if known { self.verdict } else { Verdict::Inconclusive }
+    }
+
     pub(crate) fn scale(&self) -> IntervalScale {
         IntervalScale::holding(self.difference.as_ref(), Unit::RatioDifference, Some(self.margin))
     }

@@ -66,3 +66,9 @@ pub(crate) fn text(value: &Option<String>) -> &str {
 pub(crate) fn segment(text: &str) -> String {
     super::segment(text)
 }
+
+/// A language code as it can stand in `lang`: letters, digits and hyphens (RFC 5646). Devices may send anything.
+pub(crate) fn language(code: &Option<String>) -> Option<&str> {
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    code.as_deref().filter(|code| code.len() >= 2 && code.len() <= 35 && code.chars().all(letter))
+}

@@ -208,6 +208,22 @@ fn pages_have_one_heading_landmarks_and_ids_that_are_unique() {
 }
 
 #[test]
+fn a_language_that_is_none_does_not_reach_the_attribute() {
+    let languages = |kind| -> HashSet<String> {
+        let pages = samples::pages(kind).into_iter().map(|(_, html)| Html::parse_document(&html));
+        pages
+            .flat_map(|page| {
+                select(&page, "[lang]")
+                    .iter()
+                    .filter_map(|e| e.attr("lang").map(str::to_owned))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    assert_eq!(languages(Kind::Hostile), HashSet::from(["en".to_owned()]));
+}
+
+#[test]
 fn figures_that_are_no_numbers_are_shown_as_unknown() {
     for (name, html) in samples::pages(Kind::Hostile) {
         let page = Html::parse_document(&html);
@@ -241,6 +257,14 @@ fn a_verdict_differs_in_word_and_sign_and_only_an_open_one_says_what_is_missing(
         assert_eq!(select(&page, ".judgement.undecided").len(), usize::from(name == "shadow"), "{name}");
     }
     assert!(seen.iter().any(|verdict| verdict.contains("Not decided")));
+}
+
+#[test]
+fn a_verdict_without_an_interval_is_shown_as_not_decided() {
+    let mut page = samples::shadow(Kind::Typical, pages::Verdict::Better);
+    page.detail.as_mut().unwrap().wer.difference = None;
+    let page = Html::parse_document(&pages::Template::render(&page).unwrap());
+    assert_eq!(select(&page, ".judgement.undecided").len(), 1);
 }
 
 #[test]

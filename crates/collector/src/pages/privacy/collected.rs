@@ -191,7 +191,7 @@ mod tests {
         for (name, inner) in value.as_object().into_iter().flatten() {
             match inner {
                 Value::Object(_) if ["input", "output", "software", "speaker"].contains(&&**name) => {
-                    names(inner, found)
+                    names(inner, found);
                 }
                 _ => drop(found.insert(name.clone())),
             }
