@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use crate::recorder::{RecordConsent, RecorderOptions};
+use crate::telemetry::Speaker;
 use crate::telemetry::limits::{MAX_ID_CHARS, valid_id};
 use crate::uplink::address;
 
@@ -213,6 +216,28 @@ impl super::Profile {
         Ok(())
     }
 
+    /// A new run of `engine` under this profile, which is called `name`.
+    pub fn recorder_options(&self, name: &str, engine: &str) -> RecorderOptions {
+        let mut options = RecorderOptions::new(name, engine);
+        options.heartbeat = Duration::from_millis(self.telemetry.heartbeat_ms);
+        options.consent = self.record_consent();
+        if let Some(folder) = self.telemetry_folder() {
+            options.folder = folder.to_owned();
+        }
+        options
+    }
+
+    /// What may travel beside the figures.
+    pub fn record_consent(&self) -> RecordConsent {
+        let SpeakerConfig { subject_id, attributes } = self.speaker.clone();
+        RecordConsent {
+            text: self.consent.telemetry_text,
+            audio: self.consent.telemetry_audio,
+            speaker: self.consent.telemetry_speaker.then_some(Speaker { subject_id, attributes }),
+            granted_unix_ms: self.consent.granted_unix_ms.unwrap_or_default(),
+        }
+    }
+
     /// Where the journal lies if the profile says; else the caller's choice.
     pub fn telemetry_folder(&self) -> Option<&Path> {
         Some(self.telemetry.folder.as_path()).filter(|folder| *folder != Path::new(""))
@@ -230,6 +255,7 @@ mod tests {
         assert!(!profile.telemetry.is_on() && !profile.consent.any_telemetry());
         assert_eq!((profile.telemetry.sync, profile.telemetry.heartbeat_ms), (SyncWhen::Interval, 300_000));
         assert_eq!(profile.telemetry_folder(), None);
+        assert_eq!(profile.record_consent(), RecordConsent::default());
     }
 
     #[test]
@@ -262,6 +288,11 @@ mod tests {
         );
         assert_eq!(profile.speaker.attributes["accent"], "Scottish");
         assert!(!format!("{:?}", profile.speaker).contains("Scottish"), "nobody is shown");
+        let options = profile.recorder_options("full", "engine");
+        assert_eq!(options.folder, Path::new("/var/lib/earwitness/journal"));
+        let consent = options.consent;
+        assert!(consent.text && !consent.audio && consent.granted_unix_ms == 1_764_000_000_000);
+        assert_eq!(consent.speaker.unwrap().subject_id, "s-17");
         for (text, metered) in [("false", Metered::No), ("\"auto\"", Metered::Auto)] {
             let profile = Profile::parse(&format!("[telemetry]\nmetered = {text}"), "x").unwrap();
             assert_eq!(profile.telemetry.metered, metered);
