@@ -31,7 +31,7 @@ for metric in scope.metrics:
             assert point.count == sum(point.bucket_counts)
             assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
             assert list(point.explicit_bounds) == sorted(point.explicit_bounds)
-            assert point.min <= point.sum / point.count <= point.max
+            assert point.min - 1e-9 <= point.sum / point.count <= point.max + 1e-9
         else:
             assert point.WhichOneof("value")
 
