@@ -3,7 +3,7 @@
 //! **Where it runs.** On the finished utterance, in the thread that records figures, after the answer was handed
 //! on. On the audio thread the same work would hold up the utterance that somebody waits for, and would be spent on
 //! pauses too; before the recognizer it would come on top of every answer. Measured so, it costs nobody any time and
-//! about 0.02 % of one core while somebody speaks (`make bench`, group `input_quality`). What needs the frames between
+//! about 0.06 % of one core while somebody speaks (x86-64; `make bench`, group `input_quality`). What needs the frames between
 //! utterances, the signal-to-noise ratio, is measured where utterances are found, from scores that are there anyway.
 //!
 //! Loudness follows ITU-R BS.1770-4; bandwidth is a percentile of the long-term spectrum.
