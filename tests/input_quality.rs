@@ -117,7 +117,7 @@ fn the_noise_mixed_into_real_speech_is_found_again() {
         }
         let found_db = weighted / weights;
         let true_db = -10.0 * (own + 10_f64.powf(-mixed_db / 10.0)).log10();
-        println!("mixed at {mixed_db} dB, {true_db:.1} dB with the room's own, found {found_db:.1} dB");
+        eprintln!("mixed at {mixed_db} dB, {true_db:.1} dB with the room's own, found {found_db:.1} dB");
         assert!((found_db - true_db).abs() < 3.0, "{true_db:.1} dB, found {found_db:.1} dB");
     }
 }
@@ -155,7 +155,7 @@ fn a_telephone_band_is_told_from_a_wide_one() {
         // Through the real decoder and resampler.
         let narrow = measure(&samples_of(&path)).bandwidth_hz.unwrap();
         let wide = measure(wide).bandwidth_hz.unwrap();
-        println!("{name}: {wide:.0} Hz wide, {narrow:.0} Hz at 8 kHz");
+        eprintln!("{name}: {wide:.0} Hz wide, {narrow:.0} Hz at 8 kHz");
         assert!(narrow < 4_050.0 && narrow < wide, "{name}: {narrow} and {wide}");
         if name == "noise" {
             assert!(wide > 7_850.0 && narrow > 3_500.0);
@@ -179,7 +179,7 @@ fn a_meter_remembers_nothing_and_tells_its_cost() {
         meter.measure(&speech[160_000..320_000]);
     }
     let per_second = spent / f64::from(ROUNDS) / 10.0;
-    println!(
+    eprintln!(
         "{:.0} ns per second of audio: {:.4} % of one core while somebody speaks",
         per_second * 1e9,
         per_second * 100.0
@@ -189,5 +189,5 @@ fn a_meter_remembers_nothing_and_tells_its_cost() {
     for _ in 0..ROUNDS {
         device.read();
     }
-    println!("{:.0} us for a look at the device", begin.elapsed().as_secs_f64() / f64::from(ROUNDS) * 1e6);
+    eprintln!("{:.0} us for a look at the device", begin.elapsed().as_secs_f64() / f64::from(ROUNDS) * 1e6);
 }

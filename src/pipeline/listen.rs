@@ -166,7 +166,8 @@ impl<'a> AudioThread<'a> {
         let arrival = Arrival { utterance, capture, id };
         let queued =
             if self.options.live { self.queue.try_push(arrival) } else { self.queue.push_waiting(arrival) };
-        let Err(Arrival { utterance, capture, id }) = queued else { return };
+        let Err(back) = queued else { return };
+        let Arrival { utterance, capture, id } = *back;
         let input =
             self.options.keep_input.then(|| Arc::new(UtteranceInput { utterance, capture, queue_depth: 0 }));
         match id {

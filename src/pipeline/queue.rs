@@ -90,7 +90,7 @@ impl WorkQueue {
     }
 
     /// Waits for room; gives the utterance back if the recognizer is gone.
-    pub(super) fn push_waiting(&self, arrival: Arrival) -> Result<(), Arrival> {
+    pub(super) fn push_waiting(&self, arrival: Arrival) -> Result<(), Box<Arrival>> {
         let mut state = self.lock();
         while !self.has_room(&state) && !state.closed {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -99,17 +99,17 @@ impl WorkQueue {
     }
 
     /// Gives the utterance back if there is no room.
-    pub(super) fn try_push(&self, arrival: Arrival) -> Result<(), Arrival> {
+    pub(super) fn try_push(&self, arrival: Arrival) -> Result<(), Box<Arrival>> {
         let state = self.lock();
         if !self.has_room(&state) {
-            return Err(arrival);
+            return Err(Box::new(arrival));
         }
         self.push(state, arrival)
     }
 
-    fn push(&self, mut state: MutexGuard<'_, State>, arrival: Arrival) -> Result<(), Arrival> {
+    fn push(&self, mut state: MutexGuard<'_, State>, arrival: Arrival) -> Result<(), Box<Arrival>> {
         if state.closed {
-            return Err(arrival);
+            return Err(Box::new(arrival));
         }
         let Arrival { utterance, capture, id } = arrival;
         state.queued_s += utterance.seconds();

@@ -19,7 +19,9 @@ mod consent;
 mod input;
 mod job;
 mod output;
+mod shadows;
 mod thread;
+mod utterances;
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

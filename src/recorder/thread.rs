@@ -5,38 +5,30 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
 use super::RecorderOptions;
-use super::answers::{Answers, Waiting, WaitingList};
+use super::answers::{Answers, WaitingList};
 use super::consent::Texts;
 use super::job::{Job, Shared, now_unix_ms};
-use super::output::{failure, metrics, name_of, on_device, outcome, software};
-use super::{input, output};
+use super::output::on_device;
 use crate::actions::{Feedback, FeedbackKind};
-use crate::audio::{QualityMeter, encode_flac};
+use crate::audio::QualityMeter;
 use crate::device::{self, DeviceMeter};
-use crate::pipeline::{
-    Event, FailedAttempt, KeptResult, ShadowComparison, ShadowFailure, ShadowSubject, UtteranceInput,
-    UtteranceResult,
-};
-use crate::telemetry::limits::MAX_CLIP_BYTES;
-use crate::telemetry::{
-    self, FeedbackRecord, HealthRecord, InputMetrics, Outcome, OutputMetrics, Record, RecordLine,
-    SessionRecord, ShadowRecord, SoftwareMetrics, UtteranceRecord,
-};
-use crate::uplink::sink::{Clip, RecordSink};
+use crate::pipeline::Event;
+use crate::telemetry::{self, FeedbackRecord, HealthRecord, Record, RecordLine, SessionRecord};
+use crate::uplink::sink::RecordSink;
 
 pub(super) struct RecorderThread {
-    options: RecorderOptions,
-    sink: Arc<dyn RecordSink>,
-    shared: Arc<Shared>,
-    quality: QualityMeter,
+    pub(super) options: RecorderOptions,
+    pub(super) sink: Arc<dyn RecordSink>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) quality: QualityMeter,
     /// Its shares are since the last utterance.
-    device: DeviceMeter,
+    pub(super) device: DeviceMeter,
     /// Its shares are since the last heartbeat.
-    pulse: DeviceMeter,
-    answers: Answers,
-    waiting: WaitingList,
-    began: Instant,
-    records: u64,
+    pub(super) pulse: DeviceMeter,
+    pub(super) answers: Answers,
+    pub(super) waiting: WaitingList,
+    pub(super) began: Instant,
+    pub(super) records: u64,
 }
 
 impl RecorderThread {
@@ -89,179 +81,16 @@ impl RecorderThread {
         match event {
             Event::Final(result) => self.answered(result, unix_ms),
             Event::Failed { utterance, attempt: Some(attempt), .. } => {
-                self.failed(*utterance, attempt, unix_ms)
+                self.failed(*utterance, attempt, unix_ms);
             }
             Event::Dropped { utterance, input: Some(input), .. } => self.dropped(*utterance, input, unix_ms),
-            Event::Deferred { utterance, id, input: Some(input), .. } => {
-                let utterance_id = self.utterance_id(utterance);
-                self.clip(&utterance_id, input);
-                let input = input::measure(&mut self.quality, input);
-                self.waiting.remember(id, Waiting { utterance_id, input });
-            }
+            Event::Deferred { utterance, id, input: Some(input), .. } => self.deferred(*utterance, id, input),
             Event::Recovered(kept) | Event::Upgraded(kept) => self.kept(kept, unix_ms),
             Event::Rejected { id, .. } => self.rejected(id, unix_ms),
             Event::Shadow(comparison) => self.shadow(comparison, unix_ms),
             Event::ShadowFailed(failure) => self.shadow_failed(failure, unix_ms),
             // Events without their audio: figures would be made up.
             _ => self.shared.lose(),
-        }
-    }
-
-    fn answered(&mut self, result: &UtteranceResult, unix_ms: u64) {
-        let Some(audio) = &result.input else { return self.shared.lose() };
-        let utterance_id = self.utterance_id(result.utterance);
-        let input = input::measure(&mut self.quality, audio);
-        self.answers.remember(result.utterance, &result.text, result.language.as_ref());
-        if let Some(id) = result.id.as_ref().filter(|_| result.upgrade_pending) {
-            self.waiting.remember(id, Waiting { utterance_id: utterance_id.clone(), input: input.clone() });
-        }
-        let record = UtteranceRecord {
-            engine: result.engine.to_string(),
-            route: name_of(result.route),
-            reason: name_of(result.reason),
-            cost: result.cost,
-            output: metrics(
-                result.outcome,
-                &result.text,
-                &result.segments,
-                result.language.as_ref(),
-                result.fallbacks,
-            ),
-            software: SoftwareMetrics {
-                end_of_speech_to_final_ms: result.latency_ms,
-                speculative: result.speculative,
-                queue_depth: Some(audio.queue_depth),
-                ..software(&result.timings, input.duration_ms)
-            },
-            ..self.utterance(utterance_id.clone(), input)
-        };
-        self.put(unix_ms, Record::Utterance(Box::new(record)), Texts::of(&result.text));
-        self.clip(&utterance_id, audio);
-    }
-
-    fn failed(&mut self, utterance: u64, attempt: &FailedAttempt, unix_ms: u64) {
-        let utterance_id = self.utterance_id(utterance);
-        let input = input::measure(&mut self.quality, &attempt.input);
-        let duration_ms = input.duration_ms;
-        let engine = attempt.engine.as_ref().map_or_else(|| self.options.engine.clone(), ToString::to_string);
-        let record = UtteranceRecord {
-            engine,
-            route: name_of(attempt.route),
-            reason: name_of(attempt.reason),
-            output: OutputMetrics { outcome: failure(attempt.timed_out), ..OutputMetrics::default() },
-            software: SoftwareMetrics {
-                queue_ms: attempt.queue_ms,
-                recognize_ms: attempt.recognize_ms,
-                real_time_factor: if duration_ms > 0.0 { attempt.recognize_ms / duration_ms } else { 0.0 },
-                queue_depth: Some(attempt.input.queue_depth),
-                ..SoftwareMetrics::default()
-            },
-            ..self.utterance(utterance_id.clone(), input)
-        };
-        self.put(unix_ms, Record::Utterance(Box::new(record)), Texts::default());
-        self.clip(&utterance_id, &attempt.input);
-    }
-
-    fn dropped(&mut self, utterance: u64, audio: &UtteranceInput, unix_ms: u64) {
-        let utterance_id = self.utterance_id(utterance);
-        let input = input::measure(&mut self.quality, audio);
-        let record = UtteranceRecord {
-            output: OutputMetrics { outcome: Outcome::Dropped, ..OutputMetrics::default() },
-            ..self.utterance(utterance_id.clone(), input)
-        };
-        self.put(unix_ms, Record::Utterance(Box::new(record)), Texts::default());
-        self.clip(&utterance_id, audio);
-    }
-
-    /// The answer to what waited in the spool: of this run under the name it has, of an earlier one under a new name.
-    fn kept(&mut self, kept: &KeptResult, unix_ms: u64) {
-        let Some(audio) = &kept.input else { return self.shared.lose() };
-        let Waiting { utterance_id, input } = match self.waiting.get(&kept.id) {
-            Some(known) => known.clone(),
-            None => Waiting {
-                utterance_id: self.utterance_id(&kept.id),
-                input: input::measure(&mut self.quality, audio),
-            },
-        };
-        if kept.upgrade_pending {
-            let waiting = Waiting { utterance_id: utterance_id.clone(), input: input.clone() };
-            self.waiting.remember(&kept.id, waiting);
-        }
-        let record = UtteranceRecord {
-            engine: kept.engine.to_string(),
-            route: name_of(kept.route),
-            reason: name_of(kept.reason),
-            cost: kept.cost,
-            output: metrics(kept.outcome, &kept.text, &kept.segments, kept.language.as_ref(), kept.fallbacks),
-            software: software(&kept.timings, input.duration_ms),
-            ..self.utterance(utterance_id, input)
-        };
-        self.put(unix_ms, Record::Utterance(Box::new(record)), Texts::of(&kept.text));
-    }
-
-    /// What waited cannot be answered. Of an earlier run's nothing is known that could be recorded.
-    fn rejected(&mut self, id: &str, unix_ms: u64) {
-        let Some(Waiting { utterance_id, input }) = self.waiting.get(id).cloned() else { return };
-        let record = UtteranceRecord {
-            output: OutputMetrics { outcome: Outcome::Error, ..OutputMetrics::default() },
-            ..self.utterance(utterance_id, input)
-        };
-        self.put(unix_ms, Record::Utterance(Box::new(record)), Texts::default());
-    }
-
-    fn shadow(&mut self, comparison: &ShadowComparison, unix_ms: u64) {
-        let subject = &comparison.subject;
-        let edits = comparison.disagreement.edits;
-        let record = ShadowRecord {
-            shadow_engine: comparison.engine.to_string(),
-            shadow_route: name_of(comparison.route),
-            shadow_outcome: outcome(comparison.shadow_outcome),
-            substitutions: edits.substitutions,
-            deletions: edits.deletions,
-            insertions: edits.insertions,
-            primary_words: edits.reference_words,
-            shadow_words: (edits.reference_words + edits.insertions).saturating_sub(edits.deletions),
-            shadow_ms: comparison.shadow_ms,
-            lag_ms: comparison.lag_ms,
-            shadow_cost: comparison.cost,
-            ..self.shadow_of(comparison.utterance, subject)
-        };
-        let texts = subject.texts.as_ref().map(|(primary, shadow)| Texts {
-            primary: Some(primary),
-            shadow: Some(shadow),
-            ..Texts::default()
-        });
-        self.put(unix_ms, Record::Shadow(Box::new(record)), texts.unwrap_or_default());
-    }
-
-    /// There is no second text: nothing was compared, and no word is told from another.
-    fn shadow_failed(&mut self, failure: &ShadowFailure, unix_ms: u64) {
-        let record = ShadowRecord {
-            shadow_engine: failure.engine.to_string(),
-            shadow_route: name_of(failure.route),
-            shadow_outcome: output::failure(failure.timed_out),
-            shadow_ms: failure.shadow_ms,
-            lag_ms: failure.lag_ms,
-            ..self.shadow_of(failure.utterance, &failure.subject)
-        };
-        self.put(unix_ms, Record::Shadow(Box::new(record)), Texts::default());
-    }
-
-    fn shadow_of(&self, utterance: u64, subject: &ShadowSubject) -> ShadowRecord {
-        ShadowRecord {
-            utterance_id: self.utterance_id(utterance),
-            session_id: self.options.session_id.clone(),
-            primary_engine: subject.primary_engine.to_string(),
-            primary_outcome: outcome(subject.primary_outcome),
-            primary_ms: subject.primary_ms,
-            primary_cost: subject.primary_cost,
-            sample_ratio: subject.sample_ratio,
-            duration_ms: subject.duration_ms,
-            snr_db: subject.snr_db,
-            language: subject.language.clone(),
-            profile: self.options.profile.clone(),
-            app_version: app_version(),
-            ..ShadowRecord::default()
         }
     }
 
@@ -318,41 +147,13 @@ impl RecorderThread {
         }
     }
 
-    /// What all records of utterances have in common.
-    fn utterance(&self, utterance_id: String, input: InputMetrics) -> UtteranceRecord {
-        UtteranceRecord {
-            utterance_id,
-            session_id: self.options.session_id.clone(),
-            engine: self.options.engine.clone(),
-            profile: self.options.profile.clone(),
-            app_version: app_version(),
-            replayed: self.options.replayed,
-            input,
-            ..UtteranceRecord::default()
-        }
-    }
-
-    fn utterance_id(&self, name: impl std::fmt::Display) -> String {
+    /// A name in all records of this run.
+    pub(super) fn utterance_id(&self, name: impl std::fmt::Display) -> String {
         format!("{}-{name}", self.options.session_id)
     }
 
-    /// The recording, with consent.
-    fn clip(&self, utterance_id: &str, audio: &UtteranceInput) {
-        let consent = &self.options.consent;
-        if !consent.audio {
-            return;
-        }
-        let flac = encode_flac(&audio.utterance.samples);
-        let Some(flac) = flac.filter(|flac| flac.len() <= MAX_CLIP_BYTES) else { return };
-        self.sink.clip(Clip {
-            utterance_id: utterance_id.to_owned(),
-            flac,
-            granted_unix_ms: consent.granted_unix_ms,
-            subject_id: consent.speaker.as_ref().map(|speaker| speaker.subject_id.clone()),
-        });
-    }
-
-    fn put(&mut self, recorded_unix_ms: u64, mut record: Record, texts: Texts<'_>) {
+    /// Hands a record to the sink, with what of `texts` the consent covers.
+    pub(super) fn put(&mut self, recorded_unix_ms: u64, mut record: Record, texts: Texts<'_>) {
         let of_somebody = matches!(record, Record::Utterance(_) | Record::Shadow(_) | Record::Feedback(_));
         let consented = self.options.consent.cover(texts).filter(|_| of_somebody);
         if let Record::Utterance(record) = &mut record {
@@ -363,7 +164,8 @@ impl RecorderThread {
     }
 }
 
-fn app_version() -> String {
+/// The program's version.
+pub(super) fn app_version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
