@@ -11,7 +11,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use earwitness::asr::whisper::log_mel::{LogMel, N_FRAMES};
 use earwitness::asr::whisper::{Context, DecodingOptions, WhisperRecognizer, load};
 use earwitness::asr::{Recognizer, Transcript};
-use earwitness::audio::{ChannelSelect, FileSource, Resampler, SampleRate, read_all};
+use earwitness::audio::{ChannelSelect, FileSource, QualityMeter, Resampler, SampleRate, read_all};
+use earwitness::device::DeviceMeter;
 use earwitness::models::ModelStore;
 use earwitness::pipeline::{StageTimings, recognize};
 use earwitness::utterance::Utterance;
@@ -72,6 +73,20 @@ fn resampling(c: &mut Criterion) {
             });
         });
     }
+}
+
+/// What figures cost: the audio of one utterance, and a look at the device.
+fn telemetry(c: &mut Criterion) {
+    let mut group = c.benchmark_group("input_quality");
+    for seconds in [1, 10, 28] {
+        let samples = speech(seconds);
+        let mut meter = QualityMeter::new();
+        group.throughput(Throughput::Elements(samples.len() as u64));
+        group.bench_function(BenchmarkId::new("seconds", seconds), |b| b.iter(|| meter.measure(&samples)));
+    }
+    group.finish();
+    let mut device = DeviceMeter::new();
+    c.bench_function("device_reading", |b| b.iter(|| device.read()));
 }
 
 /// A recognizer without fallback, whose times are those of one decode.
@@ -192,5 +207,15 @@ fn stock_candle(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, log_mel, detectors, resampling, encoder, decoder_step, end_to_end, stock_candle);
+criterion_group!(
+    benches,
+    log_mel,
+    detectors,
+    resampling,
+    telemetry,
+    encoder,
+    decoder_step,
+    end_to_end,
+    stock_candle
+);
 criterion_main!(benches);

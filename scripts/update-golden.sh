@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 
 # The versions that the files there now were made with.
-PACKAGES='numpy==2.4.6 faster-whisper==1.2.1 onnxruntime==1.32.0 whisper-normalizer==0.1.15 scipy==1.17.1'
+PACKAGES='numpy==2.4.6 faster-whisper==1.2.1 onnxruntime==1.32.0 whisper-normalizer==0.1.15 scipy==1.17.1 pyloudnorm==0.2.0'
 
 target=$($cargo metadata --format-version 1 --no-deps --locked --offline |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')

@@ -17,7 +17,9 @@
 //! | [`isa`] | the processor's instruction sets, chosen at run time |
 //! | [`models`] | weights by name: download, checksum, cache, import |
 //! | [`actions`] | what is done with a text, and what the user made of it |
-//! | [`uplink`] | utterances kept on disk until they are answered |
+//! | [`uplink`] | utterances kept on disk until they are answered; metrics for a collector of others |
+//! | [`recorder`] | what the pipeline tells, as records in figures |
+//! | [`device`] | memory, processor, temperature, disk |
 //! | [`scoring`] | text normalization, word error rate |
 //! | `server` | the recognizer for other programs: OpenAI's routes, Wyoming (feature `serve`) |
 //! | [`subtitles`] | timed text as SubRip and WebVTT |
@@ -30,11 +32,13 @@ pub mod actions;
 pub mod asr;
 pub mod audio;
 pub mod config;
+pub mod device;
 pub mod endpoint;
 pub mod isa;
 pub mod models;
 pub mod pipeline;
 pub mod private_file;
+pub mod recorder;
 pub use earwitness_scoring as scoring;
 pub use earwitness_telemetry as telemetry;
 #[cfg(feature = "serve")]

@@ -48,12 +48,17 @@ fn arrows_point_down_only() {
         ("asr", &["asr", "audio", "isa", "private_file", "utterance"]),
         ("actions", &["actions"]),
         ("subtitles", &["asr"]),
-        ("uplink", &["uplink", "audio", "private_file"]),
+        ("uplink", &["uplink", "audio", "private_file", "telemetry"]),
+        ("device", &["device"]),
+        (
+            "recorder",
+            &["recorder", "actions", "asr", "audio", "device", "pipeline", "scoring", "telemetry", "uplink"],
+        ),
         ("server", &["server", "asr", "audio", "endpoint", "pipeline", "subtitles", "utterance", "vad"]),
         ("scoring", &["scoring"]),
         ("models", &["models"]),
         ("pipeline", &["pipeline", "asr", "audio", "endpoint", "scoring", "uplink", "utterance"]),
-        ("config", &["asr", "audio", "endpoint", "pipeline", "uplink"]),
+        ("config", &["asr", "audio", "endpoint", "pipeline", "recorder", "telemetry", "uplink"]),
     ];
     let mut checked = 0;
     for (file, code) in code() {
@@ -76,15 +81,38 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
     let rules: &[(&str, &[&str])] = &[
         (
             "Instant::now",
-            &["actions", "asr/cloud", "audio/capture", "audio/replay", "models", "pipeline", "server", "cli"],
+            &[
+                "actions",
+                "asr/cloud",
+                "audio/capture",
+                "audio/replay",
+                "device",
+                "models",
+                "pipeline",
+                "recorder",
+                "server",
+                "cli",
+            ],
         ),
-        ("SystemTime::now", &["models", "uplink"]),
+        ("SystemTime::now", &["models", "recorder", "uplink"]),
         ("thread::spawn", &["audio/capture", "cli/act", "pipeline", "models"]),
-        ("thread::Builder", &["actions", "asr/kernels", "audio/capture", "pipeline", "models", "server"]),
+        (
+            "thread::Builder",
+            &[
+                "actions",
+                "asr/kernels",
+                "audio/capture",
+                "pipeline",
+                "models",
+                "recorder",
+                "server",
+                "uplink/otlp",
+            ],
+        ),
         ("thread::scope", &["actions", "pipeline"]),
         ("TcpStream", &["server"]),
         ("TcpListener", &["server"]),
-        ("reqwest", &["actions", "asr/cloud", "models"]),
+        ("reqwest", &["actions", "asr/cloud", "models", "uplink/otlp"]),
         ("println!", &[]),
     ];
     for (file, code) in code() {

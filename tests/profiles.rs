@@ -31,6 +31,25 @@ fn every_shipped_profile_is_valid_and_says_where_it_was_measured() {
     );
 }
 
+/// The block is commented out: a user who wants it takes the marks away, and it must be valid then.
+#[test]
+fn no_shipped_profile_reports_anything_and_what_it_offers_is_valid() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-configs");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let profile = Profile::parse(&text, "as shipped").unwrap();
+        assert!(!profile.telemetry.is_on() && !profile.consent.any_telemetry(), "{}", path.display());
+        let (_, block) = text.split_once("\n#[telemetry]\n").unwrap_or_else(|| panic!("{}", path.display()));
+        let lines = block.lines().filter_map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ')));
+        let offered = format!("[telemetry]\n{}", lines.collect::<Vec<_>>().join("\n"));
+        let offered = offered.replace("https://...", "https://metrics.example.com");
+        let profile =
+            Profile::parse(&offered, "as offered").unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert!(profile.telemetry.is_on());
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {

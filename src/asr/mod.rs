@@ -13,7 +13,7 @@ pub mod whisper;
 use std::fmt;
 use std::time::Duration;
 
-pub use transcript::{Outcome, Segment, Transcript, Word};
+pub use transcript::{Outcome, Segment, Transcript, Word, avg_logprob};
 
 use crate::utterance::Utterance;
 
@@ -109,6 +109,15 @@ impl RecognizerError {
             Self::Cloud(error) => error.retry_later(),
             Self::Cancelled => true,
             Self::Engine(_) => false,
+        }
+    }
+
+    /// Whether the engine was given up at its deadline.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            #[cfg(feature = "cloud")]
+            Self::Cloud(cloud::CloudError::Deadline { .. }) => true,
+            _ => false,
         }
     }
 

@@ -105,14 +105,7 @@ impl Transcript {
     /// Mean of the segments' `avg_logprob`, weighted by tokens, or by seconds if there are none; `None` if no
     /// segment has one.
     pub fn avg_logprob(&self) -> Option<f32> {
-        let weight = |s: &Segment| match s.tokens.len() {
-            0 => (s.end - s.start).max(0.01) as f32,
-            tokens => tokens as f32,
-        };
-        let known = || self.segments.iter().filter_map(|s| Some((weight(s), s.avg_logprob?)));
-        let total: f32 = known().map(|(weight, _)| weight).sum();
-        let sum: f32 = known().map(|(weight, logprob)| weight * logprob).sum();
-        (total > 0.0).then(|| sum / total)
+        avg_logprob(&self.segments)
     }
 
     /// How sure the engine is of the text, in [0, 1]: the provider's own figure, else the geometric mean of the
@@ -125,6 +118,18 @@ impl Transcript {
     pub fn shift(&mut self, seconds: f64) {
         self.segments.iter_mut().for_each(|segment| segment.shift(seconds));
     }
+}
+
+/// See [`Transcript::avg_logprob`].
+pub fn avg_logprob(segments: &[Segment]) -> Option<f32> {
+    let weight = |s: &Segment| match s.tokens.len() {
+        0 => (s.end - s.start).max(0.01) as f32,
+        tokens => tokens as f32,
+    };
+    let known = || segments.iter().filter_map(|s| Some((weight(s), s.avg_logprob?)));
+    let total: f32 = known().map(|(weight, _)| weight).sum();
+    let sum: f32 = known().map(|(weight, logprob)| weight * logprob).sum();
+    (total > 0.0).then(|| sum / total)
 }
 
 impl Segment {

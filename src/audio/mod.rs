@@ -1,4 +1,4 @@
-//! Audio in: microphone capture, file decoding, resampling to 16 kHz mono, level.
+//! Audio in: microphone capture, file decoding, resampling to 16 kHz mono, level and quality.
 //!
 //! Knows nothing of speech. Every source ends as mono `f32` samples at [`SAMPLE_RATE`].
 
@@ -11,6 +11,7 @@ mod error;
 mod frame;
 mod level;
 mod probe;
+mod quality;
 mod raw;
 mod replay;
 mod resample;
@@ -25,6 +26,7 @@ pub use level::{
     CLIP_LEVEL, CLIPPING_RATIO, DIGITAL_SILENCE_SECONDS, LevelMeter, LevelReading, LevelWarning,
     SILENCE_DBFS, VERY_QUIET_DBFS,
 };
+pub use quality::{Quality, QualityMeter};
 pub use raw::{PcmFormat, PcmLayout, PcmSource, open_stream};
 pub use replay::{Clock, REPLAY_BLOCK_SAMPLES, Replay, WallClock};
 pub use resample::{Resampler, output_length};

@@ -40,6 +40,8 @@ pub struct SourceFaults {
     pub non_finite_samples: u64,
     /// Samples at 16 kHz that were lost and reported as [`Read::Gap`].
     pub lost_samples: u64,
+    /// Times that a capture buffer ran over, the sound system's and our own.
+    pub overruns: u64,
 }
 
 /// Which of a source's channels is heard.

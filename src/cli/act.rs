@@ -22,7 +22,7 @@ pub struct ActArgs {
     #[arg(long, value_name = "PROGRAM")]
     exec: Vec<String>,
     /// Read what the user made of the texts from stdin, a line each: `3 accepted`, `3 edited`, `3 redo`,
-    /// `3 switched-input`, `3 result-clicked`.
+    /// `3 switched-input`, `3 result-clicked`, `3 abandoned`; `3 edited` may be followed by the new text.
     #[arg(long)]
     feedback: bool,
     /// Take the same as the body of `POST /feedback` on this address of this machine.

@@ -86,7 +86,11 @@ impl<'a> Printer<'a> {
                 tracing::warn!("{lost_samples} samples were lost at {at:.1} s");
             }
             Event::Level { warning, .. } => tracing::warn!("{}", advice(*warning)),
-            Event::SpeechStarted { .. } | Event::SpeechEnded { .. } | Event::Partial { .. } => {}
+            // The library has logged why.
+            Event::ShadowFailed(_)
+            | Event::SpeechStarted { .. }
+            | Event::SpeechEnded { .. }
+            | Event::Partial { .. } => {}
         }
         Ok(())
     }

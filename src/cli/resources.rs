@@ -16,19 +16,7 @@ pub fn peak_rss_mib() -> Option<f64> {
 
 /// Free space for this user at `folder`, or at its nearest parent that exists, MiB.
 pub fn free_disk_mib(folder: &std::path::Path) -> Option<u64> {
-    #[cfg(unix)]
-    {
-        let existing = folder.ancestors().find(|p| p.exists())?;
-        let stat = nix::sys::statvfs::statvfs(existing).ok()?;
-        // Both are u64 on some systems and u32 on others.
-        #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
-        Some(stat.blocks_available() as u64 * stat.fragment_size() as u64 / (1024 * 1024))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = folder;
-        None
-    }
+    earwitness::device::disk_free_bytes(folder).map(|bytes| bytes >> 20)
 }
 
 /// Features of the processor that matter for speed, detected now.

@@ -4,12 +4,14 @@
 //! library's own, so an empty file is a valid profile.
 
 mod routing;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use routing::{CloudConfig, ConsentConfig, RouteConfig, ShadowConfig, SpoolConfig};
 use serde::Deserialize;
+pub use telemetry::{Metered, OnMetered, SpeakerConfig, SyncWhen, TelemetryConfig};
 
 use crate::asr::whisper::{Context, DecodingOptions, LanguageChoice, Precision, Task};
 use crate::audio::ChannelSelect;
@@ -42,6 +44,10 @@ pub struct Profile {
     pub spool: SpoolConfig,
     /// Who listens along.
     pub shadow: ShadowConfig,
+    /// What the device reports, and to whom.
+    pub telemetry: TelemetryConfig,
+    /// Who speaks.
+    pub speaker: SpeakerConfig,
 }
 
 /// The microphone.
@@ -209,6 +215,7 @@ impl Profile {
         self.endpoint.validate().map_err(|e| e.to_string())?;
         self.decoding()?;
         self.validate_routing()?;
+        self.validate_telemetry()?;
         if self.pipeline.threads > 256 {
             return Err("pipeline.threads must be at most 256".to_owned());
         }
@@ -274,6 +281,7 @@ impl Profile {
             partial_interval: partials.then(|| Duration::from_millis(self.pipeline.partial_interval_ms)),
             speculate_after: Some(Duration::from_millis(self.pipeline.speculate_after_ms))
                 .filter(|d| !d.is_zero()),
+            keep_input: live && self.telemetry.is_on(),
         }
     }
 

@@ -18,6 +18,21 @@ pub struct ConsentConfig {
     pub action_text: bool,
     /// Comparisons with the shadow may hold both texts.
     pub shadow_text: bool,
+    /// Texts may go to the collection server in `[telemetry]`.
+    pub telemetry_text: bool,
+    /// Recordings may.
+    pub telemetry_audio: bool,
+    /// Who spoke may, as far as `[speaker]` says.
+    pub telemetry_speaker: bool,
+    /// When the user agreed to these three, ms since 1970-01-01 UTC; needed with any of them.
+    pub granted_unix_ms: Option<u64>,
+}
+
+impl ConsentConfig {
+    /// Whether more than figures may go to the collection server.
+    pub fn any_telemetry(&self) -> bool {
+        self.telemetry_text || self.telemetry_audio || self.telemetry_speaker
+    }
 }
 
 /// The cloud speech API.
@@ -192,6 +207,7 @@ impl super::Profile {
             sample: self.shadow.sample,
             max_lag: Duration::from_millis(self.shadow.max_lag_ms),
             texts: self.consent.shadow_text,
+            recorded_texts: self.consent.telemetry_text,
             route: if cloud { Route::Cloud } else { Route::Local },
             cost_per_minute: if cloud { self.cloud.cost_per_minute } else { 0.0 },
         }

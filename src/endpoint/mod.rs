@@ -11,6 +11,7 @@
 //! next: an onset is announced only once the utterance can no longer be given up as too faint and short.
 
 mod history;
+mod pauses;
 mod quiet_gain;
 mod rules;
 mod scores;
@@ -18,11 +19,12 @@ mod scores;
 mod tests;
 
 use self::history::AudioHistory;
+use self::pauses::Pauses;
 use self::quiet_gain::QuietGain;
 pub use self::rules::{EndpointRules, RuleError};
 use self::scores::{FrameScore, FrameScores};
 use crate::audio::{SamplePosition, samples_in_ms};
-use crate::utterance::{EndReason, Utterance};
+use crate::utterance::{Detection, EndReason, Utterance};
 use crate::vad::VoiceActivityDetector;
 
 /// A cut is looked for from this share of the longest utterance on.
@@ -69,6 +71,7 @@ pub struct Endpointer {
     heard: Vec<f32>,
     history: AudioHistory,
     scores: FrameScores,
+    pauses: Pauses,
     speech: Option<Speech>,
     /// Index of the next utterance.
     index: u64,
@@ -112,6 +115,7 @@ impl Endpointer {
             heard: vec![0.0; frame_len],
             history: AudioHistory::new(longest),
             scores: FrameScores::new(frame_len, longest / frame_len),
+            pauses: Pauses::new(frame_len),
             speech: None,
             index: 0,
             floor: SamplePosition(0),
@@ -165,6 +169,7 @@ impl Endpointer {
         self.frame.clear();
         self.history = AudioHistory::new(longest);
         self.scores = FrameScores::new(self.frame_len, longest / self.frame_len);
+        self.pauses.clear();
         self.speech = None;
         self.index = 0;
         self.floor = SamplePosition(0);
@@ -227,6 +232,9 @@ impl Endpointer {
         let probability = self.detector.speech_probability(&self.heard).0;
         self.gain.learn(energy, probability, self.frame.len());
         self.scores.push(FrameScore { probability, energy });
+        if probability < self.rules.neg_threshold {
+            self.pauses.push(energy);
+        }
         self.history.extend(&self.frame);
         self.frame.clear();
 
@@ -382,6 +390,11 @@ impl Endpointer {
             decided: self.history.end(),
             end_reason,
             mean_speech_probability: stats.mean,
+            detection: Some(Detection {
+                speech_samples: stats.voiced * self.frame_len,
+                speech_power: stats.voiced_power,
+                pause_power: self.pauses.power(),
+            }),
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct SpanStats {
     pub(super) max: f32,
     /// Frames at or above the threshold asked for.
     pub(super) voiced: usize,
+    /// Mean over these of their energy; 0 if there are none.
+    pub(super) voiced_power: f32,
 }
 
 impl FrameScores {
@@ -88,9 +90,13 @@ impl FrameScores {
             count += 1;
             stats.mean += frame.probability;
             stats.max = stats.max.max(frame.probability);
-            stats.voiced += usize::from(frame.probability >= threshold);
+            if frame.probability >= threshold {
+                stats.voiced += 1;
+                stats.voiced_power += frame.energy;
+            }
         }
         stats.mean /= count.max(1) as f32;
+        stats.voiced_power /= stats.voiced.max(1) as f32;
         stats
     }
 
@@ -182,7 +188,7 @@ mod tests {
         let mut scores = scores(&[1.0, 0.5, 0.0, 0.2, 1.0]);
         scores.forget_before(SamplePosition(15));
         let stats = scores.stats(SamplePosition(10), SamplePosition(40), 0.3);
-        assert_eq!((stats.voiced, stats.max), (1, 0.5));
+        assert_eq!((stats.voiced, stats.max, stats.voiced_power), (1, 0.5, 1.0));
         assert!((stats.mean - 0.7 / 3.0).abs() < 1e-6);
         assert_eq!(scores.speech_end(SamplePosition(10), SamplePosition(40), 0.15), Some(SamplePosition(40)));
     }

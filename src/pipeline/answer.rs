@@ -1,14 +1,16 @@
 //! The recognizer thread: takes utterances and drafts from the queue, gives events.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::PipelineOptions;
 use super::agreement::Agreement;
 use super::backlog::{Backlog, Step, not_kept, record_of};
 use super::draft::{Draft, Purpose, Span};
-use super::event::{Event, UtteranceResult};
+use super::event::{Event, FailedAttempt, UtteranceResult};
+use super::input::UtteranceInput;
 use super::queue::{Queued, Work, WorkQueue};
 use super::route::Route;
 use super::router::{Router, Unanswered};
@@ -65,7 +67,7 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
             events,
             options,
             spool,
-            backlog: spool.map(Backlog::new),
+            backlog: spool.map(|spool| Backlog::new(spool, options.keep_input)),
             shadow,
             ready: None,
             agreement: Agreement::default(),
@@ -136,7 +138,8 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
     fn answer(&mut self, queued: Queued) -> Option<Event> {
         let utterance = &queued.utterance;
         let span = Span::of(utterance);
-        let queue_ms = milliseconds(queued.since.elapsed());
+        let begun = Instant::now();
+        let queue_ms = milliseconds(begun - queued.since);
         let ready = self.ready.take().filter(|ready| ready.span == span);
         let speculative = ready.is_some();
         let ready = ready.map(|ready| (ready.transcript, ready.timings));
@@ -145,7 +148,7 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         let mut tell = |event| drop(events.send(event));
         let mut routed = match self.router.answer(utterance, ready, queued.since, &never, &mut tell) {
             Ok(routed) => routed,
-            Err(unanswered) => return self.unanswered(queued, &unanswered),
+            Err(unanswered) => return self.unanswered(queued, &unanswered, begun),
         };
         self.speculations.used += u64::from(speculative && routed.route == Route::Local);
         routed.timings.queue_ms = queue_ms;
@@ -159,7 +162,7 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
             }
         }
         let speculative = speculative && routed.route == Route::Local;
-        let mut result = UtteranceResult::new(utterance, routed, queued.id);
+        let mut result = UtteranceResult::new(utterance, routed, queued.id.clone());
         if self.options.live {
             let after_endpoint_ms = milliseconds(queued.since.elapsed());
             let hangover_ms = seconds_of(utterance.decided - utterance.speech_end) * 1e3;
@@ -172,29 +175,41 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         {
             shadow.offer(utterance, &result, rules);
         }
+        if self.options.keep_input {
+            result.input = Some(input_of(queued));
+        }
         Some(Event::Final(Box::new(result)))
     }
 
     /// What cannot be answered now waits in the spool, if it may.
-    fn unanswered(&self, queued: Queued, unanswered: &Unanswered) -> Option<Event> {
+    fn unanswered(&self, queued: Queued, unanswered: &Unanswered, begun: Instant) -> Option<Event> {
         let utterance = &queued.utterance;
         let (index, start, end) = (utterance.index, utterance.start.seconds(), utterance.end().seconds());
         let error = unanswered.words();
-        match (self.spool, queued.id) {
-            (Some(_), Some(id)) if unanswered.retry_later() => {
+        if let (Some(spool), Some(id)) = (self.spool, queued.id.clone()) {
+            if unanswered.retry_later() {
                 self.queue.defer(id.clone());
-                Some(Event::Deferred { utterance: index, start, end, id, error })
+                let input = self.options.keep_input.then(|| input_of(queued));
+                return Some(Event::Deferred { utterance: index, start, end, id, error, input });
             }
-            (Some(spool), Some(id)) => {
-                let record =
-                    SpoolRecord { error: Some(error.clone()), ..SpoolRecord::new(SpoolState::Rejected) };
-                if let Err(error) = spool.settle(&id, &record) {
-                    let _ = self.events.send(not_kept(&error));
-                }
-                Some(Event::Failed { utterance: index, start, end, error })
+            let record = SpoolRecord { error: Some(error.clone()), ..SpoolRecord::new(SpoolState::Rejected) };
+            if let Err(error) = spool.settle(&id, &record) {
+                let _ = self.events.send(not_kept(&error));
             }
-            _ => Some(Event::Failed { utterance: index, start, end, error }),
         }
+        let attempt = self.options.keep_input.then(|| {
+            let route = self.router.last_resort();
+            Box::new(FailedAttempt {
+                engine: self.router.engine_of(route).cloned(),
+                route,
+                reason: unanswered.reason,
+                timed_out: unanswered.timed_out(),
+                queue_ms: milliseconds(begun - queued.since),
+                recognize_ms: milliseconds(begun.elapsed()),
+                input: input_of(queued),
+            })
+        });
+        Some(Event::Failed { utterance: index, start, end, error, attempt })
     }
 
     fn try_draft(&mut self, draft: Draft) -> Option<Event> {
@@ -221,4 +236,9 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         }
         partial
     }
+}
+
+fn input_of(queued: Queued) -> Arc<UtteranceInput> {
+    let Queued { utterance, capture, depth, .. } = queued;
+    Arc::new(UtteranceInput { utterance, capture, queue_depth: depth })
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::event::{Event, KeptResult};
+use super::input::UtteranceInput;
 use super::router::{Routed, Router, Unanswered};
 use crate::asr::RecognizerError;
 use crate::uplink::spool::{Spool, SpoolEntry, SpoolError, SpoolRecord, SpoolState};
@@ -12,6 +13,8 @@ use crate::utterance::Utterance;
 
 pub(super) struct Backlog<'a> {
     spool: &'a Spool,
+    /// Whether answers carry their audio.
+    keep_input: bool,
     /// Utterances without an answer, oldest first.
     pending: VecDeque<String>,
     /// The last one of earlier runs.
@@ -33,11 +36,11 @@ pub(super) enum Step {
 
 impl<'a> Backlog<'a> {
     /// What waits in `spool`.
-    pub(super) fn new(spool: &'a Spool) -> Self {
+    pub(super) fn new(spool: &'a Spool, keep_input: bool) -> Self {
         let waiting = spool.entries().into_iter().filter(|e| e.state == SpoolState::Pending);
         let pending: VecDeque<String> = waiting.map(|e| e.id).collect();
         let earlier_to = pending.back().cloned().unwrap_or_default();
-        Self { spool, pending, earlier_to, upgraded_to: String::new() }
+        Self { spool, keep_input, pending, earlier_to, upgraded_to: String::new() }
     }
 
     /// Leaves what earlier runs left to a later one.
@@ -114,7 +117,7 @@ impl<'a> Backlog<'a> {
         let Some(utterance) = self.load(&id, tell) else { return Step::Done };
         let mut with_id = |event| tell(named(event, &id));
         match router.answer(&utterance, None, Instant::now(), stop, &mut with_id) {
-            Ok(routed) => self.deliver(&id, routed, None, Event::Recovered, tell),
+            Ok(routed) => self.deliver(&id, utterance, routed, None, Event::Recovered, tell),
             Err(unanswered) => match self.unanswered(&id, unanswered, router, tell) {
                 Step::Later => {
                     self.pending.push_front(id);
@@ -137,7 +140,7 @@ impl<'a> Backlog<'a> {
         let before = self.spool.record(id).ok().and_then(|record| record.text);
         let mut with_id = |event| tell(named(event, id));
         match router.retry(&utterance, stop, &mut with_id) {
-            Ok(routed) => self.deliver(id, routed, before, Event::Upgraded, tell),
+            Ok(routed) => self.deliver(id, utterance, routed, before, Event::Upgraded, tell),
             Err(unanswered) if !unanswered.retry_later() => {
                 // The cloud refuses the recording: the local answer is the last.
                 let record = self.spool.record(id).unwrap_or(SpoolRecord::new(SpoolState::Answered));
@@ -175,13 +178,15 @@ impl<'a> Backlog<'a> {
     fn deliver(
         &self,
         id: &str,
+        utterance: Utterance,
         routed: Routed,
         previous_text: Option<String>,
         event: impl FnOnce(Box<KeptResult>) -> Event,
         tell: &mut dyn FnMut(Event),
     ) -> Step {
         if self.settle(id, &record_of(&routed), tell) {
-            tell(event(Box::new(KeptResult::new(id, routed, previous_text))));
+            let input = self.keep_input.then(|| UtteranceInput::of_kept(utterance));
+            tell(event(Box::new(KeptResult { input, ..KeptResult::new(id, routed, previous_text) })));
         }
         Step::Done
     }

@@ -72,7 +72,7 @@ pub fn retry_spooled(engines: Engines<'_>, stop: &StopSignal, on_event: &mut dyn
     std::thread::scope(|scope| {
         let cloud = thread.map(|thread| scope.spawn(move || thread.run()));
         let mut router = Router::new(engines.local, desk, engines.rules, engines.spend);
-        let mut backlog = Backlog::new(spool);
+        let mut backlog = Backlog::new(spool, false);
         let never = AtomicBool::new(false);
         while !stop.is_stopped() {
             if backlog.step(&mut router, &never, on_event) != Step::Done {

@@ -1,10 +1,13 @@
 //! What the pipeline tells its caller, as it happens.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
+use super::input::UtteranceInput;
 use super::route::{Reason, Route};
 use super::router::Routed;
-use super::shadow::{ShadowComparison, ShadowTotals};
+use super::shadow_report::{ShadowComparison, ShadowFailure, ShadowTotals};
 use super::timings::StageTimings;
 use crate::asr::{EngineId, Outcome, Segment};
 use crate::audio::{LevelWarning, SourceFaults};
@@ -65,6 +68,9 @@ pub struct UtteranceResult {
     pub speculative: bool,
     /// Where the time went.
     pub timings: StageTimings,
+    /// How it came in, with [`PipelineOptions::keep_input`](super::PipelineOptions::keep_input).
+    #[serde(skip)]
+    pub input: Option<Arc<UtteranceInput>>,
 }
 
 impl UtteranceResult {
@@ -95,6 +101,7 @@ impl UtteranceResult {
             after_endpoint_ms: None,
             speculative: false,
             timings: routed.timings,
+            input: None,
         }
     }
 }
@@ -131,8 +138,13 @@ pub struct KeptResult {
     pub cost: Option<f64>,
     /// The cloud will be asked another time.
     pub upgrade_pending: bool,
+    /// Decoding attempts beyond the first.
+    pub fallbacks: u32,
     /// Where the time went.
     pub timings: StageTimings,
+    /// The audio, with [`PipelineOptions::keep_input`](super::PipelineOptions::keep_input).
+    #[serde(skip)]
+    pub input: Option<Arc<UtteranceInput>>,
 }
 
 impl KeptResult {
@@ -152,9 +164,30 @@ impl KeptResult {
             reason: routed.reason,
             cost: routed.cost,
             upgrade_pending: routed.wants_cloud,
+            fallbacks: transcript.fallbacks,
             timings: routed.timings,
+            input: None,
         }
     }
+}
+
+/// What was tried on an utterance that has no transcript, and how it came in.
+#[derive(Clone, Debug)]
+pub struct FailedAttempt {
+    /// What was asked last.
+    pub engine: Option<EngineId>,
+    /// Where.
+    pub route: Route,
+    /// Why there.
+    pub reason: Reason,
+    /// It was given up at its deadline.
+    pub timed_out: bool,
+    /// Between the endpointer's decision and the recognizer's start, ms.
+    pub queue_ms: f64,
+    /// From the recognizer's start to the failure, ms.
+    pub recognize_ms: f64,
+    /// How it came in.
+    pub input: Arc<UtteranceInput>,
 }
 
 /// One event, in JSON an object with its name in `event`. Times are seconds since the stream began.
@@ -190,11 +223,32 @@ pub enum Event {
     /// The final answer.
     Final(Box<UtteranceResult>),
     /// The recognizer failed on an utterance; the audio was sound.
-    Failed { utterance: u64, start: f64, end: f64, error: String },
+    Failed {
+        utterance: u64,
+        start: f64,
+        end: f64,
+        error: String,
+        #[serde(skip)]
+        attempt: Option<Box<FailedAttempt>>,
+    },
     /// The recognizer is so far behind that an utterance was not recognized.
-    Dropped { utterance: u64, start: f64, end: f64 },
+    Dropped {
+        utterance: u64,
+        start: f64,
+        end: f64,
+        #[serde(skip)]
+        input: Option<Arc<UtteranceInput>>,
+    },
     /// There is no answer now, and there will be one: the utterance waits in the spool.
-    Deferred { utterance: u64, start: f64, end: f64, id: String, error: String },
+    Deferred {
+        utterance: u64,
+        start: f64,
+        end: f64,
+        id: String,
+        error: String,
+        #[serde(skip)]
+        input: Option<Arc<UtteranceInput>>,
+    },
     /// An utterance of an earlier run, or one that was deferred, has its first answer.
     Recovered(Box<KeptResult>),
     /// The cloud's later answer replaces an earlier one.
@@ -205,6 +259,8 @@ pub enum Event {
     NotKept { error: String },
     /// What the shadow made of an utterance.
     Shadow(Box<ShadowComparison>),
+    /// The shadow failed on an utterance that the primary answered.
+    ShadowFailed(Box<ShadowFailure>),
     /// Samples at 16 kHz that the source lost here.
     Gap { at: f64, lost_samples: u64 },
     /// Something is wrong with the input's level.

@@ -1,12 +1,14 @@
 //! The audio thread: reads the source, finds utterances, queues them.
 
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::backlog::not_kept;
 use super::draft::{Draft, Purpose};
 use super::event::Event;
-use super::queue::WorkQueue;
+use super::input::{CaptureLedger, UtteranceInput};
+use super::queue::{Arrival, WorkQueue};
 use super::shadow::ShadowQueue;
 use super::{PipelineOptions, StopSignal};
 use crate::audio::{
@@ -38,6 +40,8 @@ pub(super) struct AudioThread<'a> {
     spool: Option<&'a Spool>,
     shadow: Option<&'a ShadowQueue>,
     samples: u64,
+    lost: u64,
+    ledger: CaptureLedger,
     vad: Duration,
     level: LevelMeter,
     warned: Option<LevelWarning>,
@@ -65,6 +69,8 @@ impl<'a> AudioThread<'a> {
             spool,
             shadow,
             samples: 0,
+            lost: 0,
+            ledger: CaptureLedger::default(),
             vad: Duration::ZERO,
             level: LevelMeter::new(),
             warned: None,
@@ -109,6 +115,7 @@ impl<'a> AudioThread<'a> {
     fn fill_gap(&mut self, lost: u64) {
         let at = SamplePosition(self.samples).seconds();
         self.tell(Event::Gap { at, lost_samples: lost });
+        self.lost += lost;
         let silence = [0.0; GAP_BLOCK];
         let mut left = lost;
         while left > 0 {
@@ -154,19 +161,22 @@ impl<'a> AudioThread<'a> {
         if let Some(shadow) = self.shadow {
             shadow.set_working(true);
         }
-        let queued = if self.options.live {
-            self.queue.try_push(utterance, id.clone())
-        } else {
-            self.queue.push_waiting(utterance, id.clone())
-        };
-        match (queued, id) {
-            (Ok(()), _) => {}
-            (Err(_), Some(id)) => {
+        let capture =
+            self.ledger.settle(self.source.as_ref(), self.lost, self.endpointer.non_finite_samples());
+        let arrival = Arrival { utterance, capture, id };
+        let queued =
+            if self.options.live { self.queue.try_push(arrival) } else { self.queue.push_waiting(arrival) };
+        let Err(back) = queued else { return };
+        let Arrival { utterance, capture, id } = *back;
+        let input =
+            self.options.keep_input.then(|| Arc::new(UtteranceInput { utterance, capture, queue_depth: 0 }));
+        match id {
+            Some(id) => {
                 self.queue.defer(id.clone());
                 let error = "the recognizer is too far behind".to_owned();
-                self.tell(Event::Deferred { utterance: index, start, end, id, error });
+                self.tell(Event::Deferred { utterance: index, start, end, id, error, input });
             }
-            (Err(_), None) => self.tell(Event::Dropped { utterance: index, start, end }),
+            None => self.tell(Event::Dropped { utterance: index, start, end, input }),
         }
     }
 
@@ -203,6 +213,7 @@ impl<'a> AudioThread<'a> {
                 decided: end,
                 end_reason: EndReason::EndOfStream,
                 mean_speech_probability: 1.0,
+                detection: None,
             };
             self.queue.offer(Draft { utterance, purpose: Purpose::Partial });
         }

@@ -20,11 +20,13 @@ mod cloud_desk;
 mod draft;
 mod engines;
 mod event;
+mod input;
 mod listen;
 mod queue;
 mod route;
 mod router;
 mod shadow;
+mod shadow_report;
 mod timings;
 
 use std::sync::Arc;
@@ -34,9 +36,11 @@ use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 pub use engines::{CloudEngine, Engines, ShadowEngine, retry_spooled};
-pub use event::{Event, KeptResult, RunSummary, UtteranceResult};
+pub use event::{Event, FailedAttempt, KeptResult, RunSummary, UtteranceResult};
+pub use input::{CaptureFacts, UtteranceInput};
 pub use route::{Policy, Reason, Route, RouteRules};
-pub use shadow::{ShadowComparison, ShadowRules, ShadowTotals};
+pub use shadow::ShadowRules;
+pub use shadow_report::{ShadowComparison, ShadowFailure, ShadowSubject, ShadowTotals};
 pub use timings::{StageTimings, recognize};
 
 use crate::asr::Recognizer;
@@ -68,6 +72,9 @@ pub struct PipelineOptions {
     /// post-pad is heard. 200 ms: most pauses between words are shorter, and the rest of the trailing
     /// silence is long enough to recognize ten seconds on a laptop.
     pub speculate_after: Option<Duration>,
+    /// Events carry the audio of their utterance and how it came in, for whoever keeps figures
+    /// ([`UtteranceInput`]). Costs no copy, but holds the samples as long as the event is held.
+    pub keep_input: bool,
 }
 
 impl Default for PipelineOptions {
@@ -77,6 +84,7 @@ impl Default for PipelineOptions {
             max_queued_s: 600.0,
             partial_interval: None,
             speculate_after: Some(Duration::from_millis(200)),
+            keep_input: false,
         }
     }
 }

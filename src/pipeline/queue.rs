@@ -11,14 +11,26 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::draft::{Draft, Purpose, Span};
+use super::input::CaptureFacts;
 use crate::utterance::Utterance;
+
+/// An utterance that is about to enter the queue.
+pub(super) struct Arrival {
+    pub(super) utterance: Utterance,
+    pub(super) capture: CaptureFacts,
+    /// Its name in the spool.
+    pub(super) id: Option<String>,
+}
 
 /// An utterance and when it entered the queue.
 pub(super) struct Queued {
     pub(super) utterance: Utterance,
+    pub(super) capture: CaptureFacts,
     pub(super) since: Instant,
     /// Its name in the spool.
     pub(super) id: Option<String>,
+    /// Utterances that still waited when it was taken.
+    pub(super) depth: u64,
 }
 
 /// What the recognizer should do next.
@@ -78,38 +90,34 @@ impl WorkQueue {
     }
 
     /// Waits for room; gives the utterance back if the recognizer is gone.
-    pub(super) fn push_waiting(&self, utterance: Utterance, id: Option<String>) -> Result<(), Utterance> {
+    pub(super) fn push_waiting(&self, arrival: Arrival) -> Result<(), Box<Arrival>> {
         let mut state = self.lock();
         while !self.has_room(&state) && !state.closed {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        self.push(state, utterance, id)
+        self.push(state, arrival)
     }
 
     /// Gives the utterance back if there is no room.
-    pub(super) fn try_push(&self, utterance: Utterance, id: Option<String>) -> Result<(), Utterance> {
+    pub(super) fn try_push(&self, arrival: Arrival) -> Result<(), Box<Arrival>> {
         let state = self.lock();
         if !self.has_room(&state) {
-            return Err(utterance);
+            return Err(Box::new(arrival));
         }
-        self.push(state, utterance, id)
+        self.push(state, arrival)
     }
 
-    fn push(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        utterance: Utterance,
-        id: Option<String>,
-    ) -> Result<(), Utterance> {
+    fn push(&self, mut state: MutexGuard<'_, State>, arrival: Arrival) -> Result<(), Box<Arrival>> {
         if state.closed {
-            return Err(utterance);
+            return Err(Box::new(arrival));
         }
+        let Arrival { utterance, capture, id } = arrival;
         state.queued_s += utterance.seconds();
         if state.in_background || state.running.is_some_and(|(span, _)| span != Span::of(&utterance)) {
             self.abandon.store(true, Ordering::Relaxed);
         }
         state.draft = None;
-        state.finals.push_back(Queued { utterance, since: Instant::now(), id });
+        state.finals.push_back(Queued { utterance, capture, since: Instant::now(), id, depth: 0 });
         self.changed.notify_all();
         Ok(())
     }
@@ -174,8 +182,9 @@ impl WorkQueue {
         state.running = None;
         state.in_background = false;
         loop {
-            if let Some(queued) = state.finals.pop_front() {
+            if let Some(mut queued) = state.finals.pop_front() {
                 state.queued_s -= queued.utterance.seconds();
+                queued.depth = state.finals.len() as u64;
                 self.busy.store(true, Ordering::Relaxed);
                 self.changed.notify_all();
                 return Work::Final(queued);
@@ -227,13 +236,17 @@ mod tests {
         Utterance::whole(index, vec![0.0; seconds * 16_000])
     }
 
+    fn arrival(index: u64, seconds: usize) -> Arrival {
+        Arrival { utterance: utterance(index, seconds), capture: CaptureFacts::default(), id: None }
+    }
+
     #[test]
     fn a_full_queue_gives_the_live_utterance_back() {
         let queue = WorkQueue::new(3.0);
-        assert!(queue.try_push(utterance(0, 4), None).is_ok(), "one utterance always fits");
-        assert_eq!(queue.try_push(utterance(1, 1), None).unwrap_err().index, 1);
+        assert!(queue.try_push(arrival(0, 4)).is_ok(), "one utterance always fits");
+        assert!(queue.try_push(arrival(1, 1)).is_err_and(|back| back.utterance.index == 1));
         assert!(matches!(queue.next(None), Work::Final(q) if q.utterance.index == 0));
-        assert!(queue.try_push(utterance(2, 1), None).is_ok());
+        assert!(queue.try_push(arrival(2, 1)).is_ok());
     }
 
     #[test]
@@ -242,7 +255,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for i in 0..20 {
-                    queue.push_waiting(utterance(i, 1), None).unwrap();
+                    assert!(queue.push_waiting(arrival(i, 1)).is_ok());
                 }
                 queue.close();
             });
@@ -251,6 +264,15 @@ mod tests {
             }
             assert!(matches!(queue.next(None), Work::End));
         });
+    }
+
+    #[test]
+    fn an_utterance_knows_how_many_waited_behind_it() {
+        let queue = WorkQueue::new(10.0);
+        (0..3).for_each(|i| assert!(queue.try_push(arrival(i, 1)).is_ok()));
+        for expected in [2, 1, 0] {
+            assert!(matches!(queue.next(None), Work::Final(q) if q.depth == expected));
+        }
     }
 
     fn draft(index: u64, seconds: usize, purpose: Purpose) -> Draft {
@@ -265,7 +287,7 @@ mod tests {
     fn finished_utterances_come_before_drafts_and_replace_them() {
         let queue = WorkQueue::new(10.0);
         queue.offer(draft(7, 1, Purpose::Partial));
-        queue.try_push(utterance(7, 2), None).unwrap();
+        assert!(queue.try_push(arrival(7, 2)).is_ok());
         assert!(matches!(queue.next(None), Work::Final(_)));
         queue.close();
         assert!(matches!(queue.next(None), Work::End));
@@ -276,9 +298,9 @@ mod tests {
         let queue = WorkQueue::new(10.0);
         queue.offer(draft(7, 2, Purpose::Speculation));
         assert!(matches!(queue.next(None), Work::Draft(_)));
-        queue.try_push(utterance(7, 2), None).unwrap();
+        assert!(queue.try_push(arrival(7, 2)).is_ok());
         assert!(!abandoned(&queue), "its answer is the one that is waited for");
-        queue.try_push(utterance(8, 3), None).unwrap();
+        assert!(queue.try_push(arrival(8, 3)).is_ok());
         assert!(abandoned(&queue));
     }
 

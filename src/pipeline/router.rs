@@ -43,6 +43,11 @@ impl Unanswered {
         self.error.as_ref().is_none_or(RecognizerError::retry_later)
     }
 
+    /// Whether it was given up at a deadline.
+    pub(super) fn timed_out(&self) -> bool {
+        self.reason == Reason::Deadline || self.error.as_ref().is_some_and(RecognizerError::is_timeout)
+    }
+
     pub(super) fn words(&self) -> String {
         match (&self.error, self.reason) {
             (Some(error), _) => error.to_string(),
@@ -124,6 +129,19 @@ impl<'a> Router<'a> {
     /// Whether this device can answer under the policy.
     pub(super) fn has_local(&self) -> bool {
         self.local.is_some() && self.rules.policy.uses_local()
+    }
+
+    /// Who is asked last under the policy.
+    pub(super) fn last_resort(&self) -> Route {
+        if self.rules.policy.uses_local() { Route::Local } else { Route::Cloud }
+    }
+
+    /// What answers there.
+    pub(super) fn engine_of(&self, route: Route) -> Option<&EngineId> {
+        match route {
+            Route::Local => self.local.as_ref().map(|local| local.engine()),
+            Route::Cloud => self.cloud.as_ref().map(|cloud| &cloud.engine),
+        }
     }
 
     /// Leaves the cloud alone for a while after it could not answer what waited.

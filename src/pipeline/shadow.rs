@@ -9,13 +9,12 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::event::{Event, UtteranceResult};
 use super::route::Route;
+use super::shadow_report::{ShadowComparison, ShadowFailure, ShadowSubject, ShadowTotals};
 use super::timings::milliseconds;
-use crate::asr::{EngineId, RecognitionObserver, Recognizer, RecognizerError};
-use crate::scoring::{BasicNormalizer, Disagreement, EnglishNormalizer, Normalizer, disagreement};
+use crate::asr::{RecognitionObserver, Recognizer, RecognizerError, Transcript};
+use crate::scoring::{BasicNormalizer, EnglishNormalizer, Normalizer, disagreement};
 use crate::utterance::Utterance;
 
 /// How the shadow hears.
@@ -27,6 +26,8 @@ pub struct ShadowRules {
     pub max_lag: Duration,
     /// Whether comparisons carry both texts; the user's recorded consent.
     pub texts: bool,
+    /// Whether [`ShadowSubject`] carries them for who keeps records; another consent.
+    pub recorded_texts: bool,
     /// Where it answers.
     pub route: Route,
     /// What a minute of audio costs there.
@@ -39,66 +40,19 @@ impl Default for ShadowRules {
             sample: 1.0,
             max_lag: Duration::from_secs(60),
             texts: false,
+            recorded_texts: false,
             route: Route::Local,
             cost_per_minute: 0.0,
         }
     }
 }
 
-/// What the two made of one utterance.
-#[derive(Clone, Serialize)]
-pub struct ShadowComparison {
-    /// Which utterance.
-    pub utterance: u64,
-    /// The shadow's engine.
-    pub engine: EngineId,
-    /// Where the shadow answered.
-    pub route: Route,
-    /// Word edits between the two normalized texts, the primary's in the place of the reference.
-    #[serde(flatten)]
-    pub disagreement: Disagreement,
-    /// The primary's confidence.
-    pub primary_confidence: Option<f32>,
-    /// The shadow's confidence. Figures of different engines are not comparable.
-    pub shadow_confidence: Option<f32>,
-    /// Time of the primary's recognition, ms.
-    pub primary_ms: f64,
-    /// Time of the shadow's, ms, pauses included.
-    pub shadow_ms: f64,
-    /// From the primary's answer to the shadow's, ms.
-    pub lag_ms: f64,
-    /// What the shadow's answer cost.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cost: Option<f64>,
-    /// The primary's text, with consent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub primary_text: Option<String>,
-    /// The shadow's text, with consent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shadow_text: Option<String>,
-}
-
-/// What the shadow did in one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct ShadowTotals {
-    /// Utterances that both answered.
-    pub compared: u64,
-    /// Utterances it was too late for.
-    pub skipped: u64,
-    /// Utterances it failed on.
-    pub failed: u64,
-    /// All comparisons' edits.
-    #[serde(flatten)]
-    pub disagreement: Disagreement,
-}
-
 /// What the primary said, and the audio.
 struct ShadowJob {
     utterance: Utterance,
     text: String,
-    language: Option<String>,
     confidence: Option<f32>,
-    primary_ms: f64,
+    subject: ShadowSubject,
     since: Instant,
 }
 
@@ -171,9 +125,18 @@ impl ShadowQueue {
         let job = ShadowJob {
             utterance: utterance.clone(),
             text: result.text.clone(),
-            language: result.language.clone(),
             confidence: result.confidence,
-            primary_ms: result.timings.recognize_ms,
+            subject: ShadowSubject {
+                primary_engine: result.engine.clone(),
+                primary_outcome: result.outcome,
+                primary_cost: result.cost,
+                primary_ms: result.timings.recognize_ms,
+                sample_ratio: rules.sample,
+                duration_ms: utterance.seconds() * 1e3,
+                snr_db: utterance.detection.and_then(|detection| detection.snr_db()),
+                language: result.language.clone(),
+                texts: None,
+            },
             since: Instant::now(),
         };
         state.queued_s += utterance.seconds();
@@ -242,48 +205,72 @@ impl<'a, 'e> ShadowThread<'a, 'e> {
                 self.totals.skipped += 1;
                 continue;
             }
-            match self.compare(&job) {
-                Ok(comparison) => {
+            let begun = Instant::now();
+            let answer = self.recognizer.transcribe(&job.utterance, &mut GivesWay(self.queue));
+            let shadow_ms = milliseconds(begun.elapsed());
+            let event = match answer {
+                Ok(transcript) => {
+                    let comparison = self.compare(job, transcript, shadow_ms);
                     self.totals.compared += 1;
                     self.totals.disagreement += comparison.disagreement;
-                    if self.events.send(Event::Shadow(Box::new(comparison))).is_err() {
-                        break;
-                    }
+                    Event::Shadow(Box::new(comparison))
                 }
                 Err(error) => {
                     self.totals.failed += 1;
                     tracing::warn!(%error, "the shadow failed on an utterance");
+                    Event::ShadowFailed(Box::new(self.failure(job, &error, shadow_ms)))
                 }
+            };
+            if self.events.send(event).is_err() {
+                break;
             }
         }
         self.totals.skipped += self.queue.lock().skipped;
         self.totals
     }
 
-    fn compare(&mut self, job: &ShadowJob) -> Result<ShadowComparison, RecognizerError> {
-        let begin = Instant::now();
-        let transcript = self.recognizer.transcribe(&job.utterance, &mut GivesWay(self.queue))?;
-        let shadow_ms = milliseconds(begin.elapsed());
-        let language = job.language.as_deref().or(transcript.language.as_deref());
-        let normalizer: &dyn Normalizer = match language {
+    fn compare(&self, job: ShadowJob, transcript: Transcript, shadow_ms: f64) -> ShadowComparison {
+        let mut subject = job.subject;
+        subject.language = subject.language.or_else(|| transcript.language.clone());
+        let normalizer: &dyn Normalizer = match subject.language.as_deref() {
             Some("en") | None => &EnglishNormalizer,
             Some(_) => &BasicNormalizer::default(),
         };
+        let disagreement = disagreement(normalizer, &job.text, &transcript.text);
         let cost = self.rules.cost_per_minute * job.utterance.seconds() / 60.0;
         let shown = |text: &str| self.rules.texts.then(|| text.to_owned());
-        Ok(ShadowComparison {
+        let (primary_text, shadow_text) = (shown(&job.text), shown(&transcript.text));
+        let (primary_confidence, shadow_confidence) = (job.confidence, transcript.confidence());
+        subject.texts = self.rules.recorded_texts.then_some((job.text, transcript.text));
+        ShadowComparison {
             utterance: job.utterance.index,
             engine: self.recognizer.engine().clone(),
             route: self.rules.route,
-            disagreement: disagreement(normalizer, &job.text, &transcript.text),
-            primary_confidence: job.confidence,
-            shadow_confidence: transcript.confidence(),
-            primary_ms: job.primary_ms,
+            disagreement,
+            primary_outcome: subject.primary_outcome,
+            shadow_outcome: transcript.outcome,
+            primary_confidence,
+            shadow_confidence,
+            primary_ms: subject.primary_ms,
             shadow_ms,
             lag_ms: milliseconds(job.since.elapsed()),
             cost: (cost > 0.0).then_some(cost),
-            primary_text: shown(&job.text),
-            shadow_text: shown(&transcript.text),
-        })
+            primary_text,
+            shadow_text,
+            subject,
+        }
+    }
+
+    fn failure(&self, job: ShadowJob, error: &RecognizerError, shadow_ms: f64) -> ShadowFailure {
+        ShadowFailure {
+            utterance: job.utterance.index,
+            error: error.to_string(),
+            engine: self.recognizer.engine().clone(),
+            route: self.rules.route,
+            timed_out: error.is_timeout(),
+            shadow_ms,
+            lag_ms: milliseconds(job.since.elapsed()),
+            subject: job.subject,
+        }
     }
 }

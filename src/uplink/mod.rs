@@ -1,4 +1,8 @@
 //! What waits on this device to be sent, and what has come of it.
 
+pub mod address;
+#[cfg(feature = "telemetry")]
+pub mod otlp;
+pub mod sink;
 pub mod spend;
 pub mod spool;

@@ -37,7 +37,7 @@ async fn a_device_enrols_reports_and_is_seen() {
         assert!(fleet.contains(part), "{part}");
     }
     let (_, device) = server.page("/devices/kitchen-pi", &cookie).await;
-    assert!(device.contains("x1-0") && device.contains("640"), "the utterance and its time");
+    assert!(device.contains("640 ms") && device.contains("x1"), "the utterance's time, and its session");
     for range in ["15m", "1h", "24h", "7d", "30d"] {
         let (status, live) = server.page(&format!("/live?range={range}"), &cookie).await;
         assert!(status == StatusCode::OK && live.contains("End of speech to final text"), "{range}");

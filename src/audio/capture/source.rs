@@ -278,6 +278,7 @@ impl AudioSource for MicrophoneSource {
         SourceFaults {
             non_finite_samples: stats.non_finite,
             lost_samples: stats.lost_samples,
+            overruns: stats.overruns + stats.xruns,
             ..SourceFaults::default()
         }
     }

@@ -126,6 +126,9 @@ pub struct Pair {
     pub has_clip: bool,
 }
 
+/// 1 where both answered: what failed has no words to compare.
+const ANSWERED: &str = "(case when p.shadow_outcome in ('transcript', 'no_speech', 'empty') \
+     and p.primary_outcome in ('transcript', 'no_speech', 'empty') then 1 else 0 end)";
 const EDITS: &str = "(p.substitutions + p.deletions + p.insertions)";
 const LONGER: &str = "(case when p.primary_words > p.shadow_words then p.primary_words else p.shadow_words end)";
 
@@ -171,10 +174,11 @@ impl Store {
         let (conditions, values) = filter.conditions(Some(key));
         let slice = by.sql();
         let sql = format!(
-            "select {slice}, p.device_id, count(*), sum({EDITS} / p.sample_ratio), sum({LONGER} / p.sample_ratio), \
+            "select {slice}, p.device_id, count(*), sum({ANSWERED} * {EDITS} / p.sample_ratio), \
+             sum({ANSWERED} * {LONGER} / p.sample_ratio), \
              sum(p.shadow_ms - p.primary_ms), \
              cast(coalesce(sum(p.primary_cost), 0) as double precision), \
-             cast(coalesce(sum(p.shadow_cost), 0) as double precision), sum(p.primary_words / p.sample_ratio) \
+             cast(coalesce(sum(p.shadow_cost), 0) as double precision), sum({ANSWERED} * p.primary_words / p.sample_ratio) \
              from pairs p {conditions} group by 1, 2 order by 1, 2"
         );
         let sums = |row: &Row| -> Result<DeviceSums, StoreError> {

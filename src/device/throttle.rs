@@ -1,0 +1,64 @@
+//! Whether the processor is held back. Three sources, the surest first.
+
+use std::path::{Path, PathBuf};
+
+use super::kernel::{entries, word};
+
+/// Of the firmware's word, what holds now: frequency capped, throttled, soft limit of temperature.
+const HELD_BACK_BITS: u32 = 0b1110;
+
+/// Where this machine tells.
+#[derive(Debug)]
+pub(super) enum Throttling {
+    /// The firmware of a Raspberry Pi: bits in hexadecimal.
+    Firmware(PathBuf),
+    /// x86: how often each core and its package were throttled, ever.
+    Counters { paths: Vec<PathBuf>, before: Option<u64> },
+    /// The cooling devices that slow the processor down: a state above 0 does.
+    Cooling(Vec<PathBuf>),
+}
+
+impl Throttling {
+    pub(super) fn find(root: &Path) -> Option<Self> {
+        let firmware = root.join("sys/devices/platform/soc/soc:firmware/get_throttled");
+        if firmware.exists() {
+            return Some(Self::Firmware(firmware));
+        }
+        let cpus = entries(&root.join("sys/devices/system/cpu"), "cpu");
+        let counters = ["core_throttle_count", "package_throttle_count"];
+        let paths: Vec<PathBuf> = cpus
+            .iter()
+            .flat_map(|cpu| counters.map(|counter| cpu.join("thermal_throttle").join(counter)))
+            .filter(|path| path.exists())
+            .collect();
+        if !paths.is_empty() {
+            return Some(Self::Counters { paths, before: None });
+        }
+        let slows = |kind: &str| kind.contains("cpufreq") || kind == "Processor";
+        let cooling: Vec<PathBuf> = entries(&root.join("sys/class/thermal"), "cooling_device")
+            .into_iter()
+            .filter(|device| word(&device.join("type")).is_some_and(|kind| slows(&kind)))
+            .map(|device| device.join("cur_state"))
+            .collect();
+        (!cooling.is_empty()).then_some(Self::Cooling(cooling))
+    }
+
+    /// Whether the processor is held back, or was since the last look; counters tell from the second look on.
+    pub(super) fn now(&mut self) -> Option<bool> {
+        match self {
+            Self::Firmware(path) => {
+                let bits = word(path)?;
+                let bits = u32::from_str_radix(bits.trim_start_matches("0x"), 16).ok()?;
+                Some(bits & HELD_BACK_BITS != 0)
+            }
+            Self::Counters { paths, before } => {
+                let total = paths.iter().map(|path| word(path)?.parse::<u64>().ok()).sum::<Option<u64>>()?;
+                before.replace(total).map(|before| total > before)
+            }
+            Self::Cooling(paths) => {
+                let states = paths.iter().map(|path| word(path)?.parse::<u64>().ok());
+                states.collect::<Option<Vec<_>>>().map(|states| states.iter().any(|&state| state > 0))
+            }
+        }
+    }
+}
