@@ -33,6 +33,7 @@
 //! | a segment was begun | an empty file, deleted | no file, an empty one, or a gap behind it, reported |
 //! | synced | the record | the record |
 //! | batch sent, answer not seen | the same records are sent again | the same |
+//! | a record was lost to a full disk | the loss, if its state still found room; else its sequence is given again | the same |
 //! | acknowledged, state written | segments that are no longer needed: deleted when opened | the same |
 //! | state being written | the old one or the new one | the same |
 //!
@@ -101,7 +102,7 @@ pub struct JournalStats {
     pub bytes: u64,
     /// The cap on them.
     pub max_bytes: u64,
-    /// Records lost since the journal was made. What was given up while it was on its way counts, though it may arrive.
+    /// Records lost since the journal was made, as far as the state could be written. What was given up while it was on its way counts, though it may arrive.
     pub lost: u64,
     /// When the oldest segment was begun, ms since 1970 by the device's clock.
     pub oldest_unix_ms: Option<u64>,
@@ -139,10 +140,12 @@ impl Journal {
         let (sequence, overdue) = {
             let mut index = self.lock();
             let sequence = self.write(&mut index, json, now_unix_ms);
-            (sequence, index.doomed_bytes() > self.options.segment_bytes())
+            // A loss that only this process knows of would go unreported if it died.
+            let overdue = sequence.is_err() || index.doomed_bytes() > self.options.segment_bytes();
+            (sequence, overdue)
         };
         if overdue && let Err(error) = self.settle() {
-            tracing::warn!(%error, "old telemetry could not be deleted");
+            tracing::warn!(%error, "the state of the telemetry journal could not be written");
         }
         let sequence = sequence?;
         if self.options.sync == SyncPolicy::EveryRecord {
@@ -299,7 +302,10 @@ impl Journal {
         }
         index.made_durable = index.made_durable.max(made);
         index.durable = index.durable.max(last);
-        Ok(())
+        let changed = index.changes != index.changes_durable;
+        drop(index);
+        // What was given up instead of synced is told with its reason.
+        if changed { self.settle() } else { Ok(()) }
     }
 
     fn sync_segment(&self, segment: &Segment, file: Option<&dyn DiskFile>) -> io::Result<()> {

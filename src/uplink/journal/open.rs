@@ -61,12 +61,14 @@ pub(super) fn open(disk: &dyn Disk, options: &JournalOptions) -> Result<Index, J
     index.made = 1;
     index.segments = found.iter().map(|f| f.segment.clone()).collect();
     drop_accounted(&mut index);
-    if let (Some(tail), Some(last), Some(found)) = (tail, index.segments.back_mut(), found.last())
-        && last.first == found.segment.first
-        && found.header.is_some()
-    {
-        index.file = Some(disk.reopen(&last.name(), tail.end).map_err(JournalError::disk("open"))?);
-        last.bytes = tail.end;
+    let newest = found.last().filter(|f| f.header.is_some()).map(|f| f.segment.first);
+    if let (Some(tail), Some(last)) = (tail, index.segments.back_mut().filter(|s| Some(s.first) == newest)) {
+        // Names are in the order of what they hold. A later segment that was deleted must not come back once this one has
+        // grown beyond its name.
+        if disk.sync_folder().is_ok() {
+            index.file = Some(disk.reopen(&last.name(), tail.end).map_err(JournalError::disk("open"))?);
+            last.bytes = tail.end;
+        }
     }
     Ok(index)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::disk::{Disk, DiskFile};
-use super::super::segment::HEADER_BYTES;
+use super::super::segment::Header;
 
 /// Sectors are written in any order.
 const SECTOR: usize = 512;
@@ -155,11 +155,9 @@ impl FakeDisk {
         let name = rng.choice(names)?;
         // With nothing but its state a journal has nothing left to be recognized by.
         let recognizable = |(name, id): (&String, &u64)| {
-            name.ends_with(".seg") && world.files[id].synced.len() > HEADER_BYTES
+            name.ends_with(".seg") && Header::decode(&world.files[id].synced).is_some()
         };
-        if !name.ends_with(".seg")
-            && (world.capacity.is_some() || !world.durable_names.iter().any(recognizable))
-        {
+        if !name.ends_with(".seg") && (world.capacity.is_some() || !world.names.iter().any(recognizable)) {
             return None;
         }
         let content = world.content(&name).ok()?;

@@ -74,6 +74,7 @@ struct Life {
     durable: BTreeSet<u64>,
     /// Something happened that may cost durable records.
     harmed: bool,
+    /// The state may be older than what was counted.
     state_harmed: bool,
     /// Rot in a tail may hit two records of which only one can be counted: one a life.
     rotten: bool,
@@ -190,6 +191,7 @@ impl Life {
                         }
                         Err(JournalError::Lost { sequence, .. }) => {
                             self.told.insert(sequence, id);
+                            self.unsure.insert(sequence);
                         }
                         Err(JournalError::Disk { .. }) => {
                             let last = journal.stats().last_sequence;
@@ -230,10 +232,12 @@ impl Life {
             Action::DieAfter(steps) => self.disk.world().steps_left = Some(steps),
             Action::Capacity(bytes) => {
                 self.harmed = true;
+                self.state_harmed = true;
                 self.disk.world().capacity = bytes;
             }
             Action::FailingSyncs(n) => {
                 self.harmed = true;
+                self.state_harmed = true;
                 self.disk.world().failing_syncs = n;
             }
             Action::Rot(seed) if !self.rotten => {
@@ -329,4 +333,31 @@ proptest! {
         assert!(!life.harmed);
         life.end();
     }
+}
+
+/// Found by the tests above: a deletion that was not durable came undone, and stood between a segment and what that had
+/// got since.
+#[test]
+fn a_segment_that_comes_back_from_the_dead_hides_no_record() {
+    let options =
+        JournalOptions { sync: SyncPolicy::Interval { interval_ms: 3_000 }, max_age_days: 30, ..never() };
+    let mut life = Life::new(options);
+    let some = |records, bytes| Action::Append { records, bytes };
+    let actions = [
+        some(3, 0),
+        Action::Upload { most: 3 },
+        some(1, 26_461),
+        Action::UploadUnheard,
+        some(7, 38_636),
+        Action::LosePower(14_360_546_943_260_659_605),
+        Action::Kill,
+        some(11, 228),
+        Action::LosePower(2_746_071_867_162_943_837),
+        some(8, 26_492),
+        some(18, 9),
+        Action::LosePower(633_689_809_961_057_014),
+        some(2, 0),
+    ];
+    actions.into_iter().for_each(|action| life.act(action));
+    life.end();
 }
