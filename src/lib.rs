@@ -25,6 +25,7 @@
 //! | [`subtitles`] | timed text as SubRip and WebVTT |
 //! | [`config`] | device profiles |
 //! | [`private_file`] | files with secrets |
+//! | `web` | what the clients of web services share: keys, addresses (features `cloud`, `telemetry`) |
 //!
 //! See [`pipeline::Pipeline`] for an example that transcribes a recording utterance by utterance.
 
@@ -47,3 +48,5 @@ pub mod subtitles;
 pub mod uplink;
 pub mod utterance;
 pub mod vad;
+#[cfg(any(feature = "cloud", feature = "telemetry"))]
+pub mod web;

@@ -2,6 +2,10 @@
 
 pub mod address;
 #[cfg(feature = "telemetry")]
+pub mod collector;
+#[cfg(feature = "telemetry")]
+pub mod journal;
+#[cfg(feature = "telemetry")]
 pub mod otlp;
 pub mod sink;
 pub mod spend;

@@ -100,10 +100,24 @@ impl FakeCloud {
         Self::on(listener, script)
     }
 
-    /// The same on a listener that is there already.
+    /// The same, but the script sees the body too: every request is read to its end.
+    pub fn answering(script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start(listener, script, true)
+    }
+
+    /// As [`FakeCloud::new`], on a listener that is there already.
     pub fn on(
         listener: TcpListener,
         script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(listener, script, false)
+    }
+
+    fn start(
+        listener: TcpListener,
+        script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+        reads_first: bool,
     ) -> Self {
         let cloud = Self {
             address: listener.local_addr().unwrap(),
@@ -123,7 +137,7 @@ impl FakeCloud {
                 connections.fetch_add(1, Ordering::Relaxed);
                 let (requests, script, ended) = (requests.clone(), script.clone(), ended.clone());
                 // A client that goes away is part of what is tested.
-                thread::spawn(move || drop(serve(stream, &requests, script.as_ref(), &ended)));
+                thread::spawn(move || drop(serve(stream, &requests, script.as_ref(), &ended, reads_first)));
             }
         });
         cloud
@@ -159,6 +173,7 @@ fn serve(
     requests: &Mutex<Vec<Request>>,
     script: &Script,
     ended: &AtomicBool,
+    reads_first: bool,
 ) -> std::io::Result<()> {
     loop {
         let mut head = Vec::new();
@@ -177,15 +192,21 @@ fn serve(
             .map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
             .collect();
         let mut request = Request { line, headers, body: Vec::new() };
+        let length = request.header("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
+        if reads_first {
+            request.body = vec![0; length];
+            stream.read_exact(&mut request.body)?;
+        }
         let n = requests.lock().unwrap().len();
         let reply = script(n, &request);
         if matches!(reply, Reply::CloseAtOnce | Reply::CloseDuringUpload) {
             requests.lock().unwrap().push(request);
             return Ok(());
         }
-        let length = request.header("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
-        request.body = vec![0; length];
-        stream.read_exact(&mut request.body)?;
+        if !reads_first {
+            request.body = vec![0; length];
+            stream.read_exact(&mut request.body)?;
+        }
         requests.lock().unwrap().push(request);
         match reply {
             Reply::Answer { status, headers, kind, body } => {

@@ -1,7 +1,8 @@
 //! Why a cloud gave no transcript, and whether to ask again.
 
-use std::error::Error;
 use std::time::Duration;
+
+use crate::web::with_causes;
 
 /// Why a cloud speech API gave no transcript. No message holds a key, a prompt or a text.
 #[derive(Debug, thiserror::Error)]
@@ -121,20 +122,6 @@ impl CloudError {
             false => Self::Broken { host, cause },
         }
     }
-}
-
-/// An error and its causes in one line; those whose words were said already are left out.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn after(last: &Option<Box<CloudError>>) -> String {

@@ -17,7 +17,6 @@ mod deepgram;
 mod deepgram_stream;
 mod error;
 mod google;
-mod key;
 mod language;
 mod openai;
 mod settings;
@@ -28,12 +27,13 @@ use reqwest::{Client, RequestBuilder, redirect};
 use tokio::runtime::{Builder, Runtime};
 
 pub use error::CloudError;
-pub use key::{ApiKey, KeyError};
 pub use settings::{CloudSettings, ProviderKind};
 
 use super::{EngineId, RecognitionObserver, Recognizer, RecognizerError, Stage, Transcript};
 use crate::audio::{AudioFormat, encode_flac, encode_wav};
 use crate::utterance::Utterance;
+use crate::web::with_causes;
+pub use crate::web::{ApiKey, KeyError};
 use attempt::{Answer, Attempts};
 
 /// How often a waiting request asks whether it is still wanted.
@@ -143,7 +143,7 @@ impl CloudRecognizer {
             .user_agent(concat!("earwitness/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .build()
-            .map_err(|e| CloudError::Setup(error::with_causes(&e)))?;
+            .map_err(|e| CloudError::Setup(with_causes(&e)))?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()

@@ -1,13 +1,12 @@
 //! What a cloud recognizer needs to know.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use super::key::ApiKey;
+use crate::web::{self, ApiKey};
 
 /// The speech APIs that are spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,31 +107,21 @@ impl CloudSettings {
 
     /// The host with its port, for messages and events.
     pub fn host(&self) -> String {
-        let host = self.url.host_str().unwrap_or("?");
-        match self.url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        web::host(&self.url)
     }
 
     /// Whether others on the way can hear it.
     pub fn is_unencrypted(&self) -> bool {
-        self.url.scheme() != "https" && !self.is_loopback()
+        web::is_unencrypted(&self.url)
     }
 
     /// Whether it stays on this machine.
     pub fn is_loopback(&self) -> bool {
-        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        web::is_loopback(&self.url)
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        if !matches!(self.url.scheme(), "http" | "https") || self.url.host_str().is_none() {
-            return Err(format!("`{}` is not an http or https address", self.url));
-        }
-        if !self.url.username().is_empty() || self.url.password().is_some() {
-            return Err("the address holds a password: give keys by environment or file".to_owned());
-        }
+        web::check_address(&self.url)?;
         if self.is_unencrypted() && self.key.is_some() {
             let host = self.host();
             return Err(format!("a key is not sent to {host} unencrypted: use https, or no key"));
@@ -148,10 +137,7 @@ impl CloudSettings {
 
     /// `path` below the base address, with or without a slash at its end.
     pub(super) fn endpoint(&self, path: &str) -> Url {
-        let mut url = self.url.clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{base}/{path}"));
-        url
+        web::endpoint(&self.url, path)
     }
 }
 

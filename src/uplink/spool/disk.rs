@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Suffix of what is being written.
-pub(super) const PART: &str = "part";
+pub(in crate::uplink) const PART: &str = "part";
 
 /// Replaces `path` in one step; after it returns, a loss of power leaves the new content.
 pub fn atomic_write(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -41,13 +41,13 @@ fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Makes renames and deletions in `folder` durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(in crate::uplink) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows has no such call and keeps the order itself.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Deletes a file that may be gone already.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(in crate::uplink) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
@@ -55,7 +55,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// A folder that only its owner can enter.
-pub(super) fn create_private_folder(folder: &Path) -> io::Result<()> {
+pub(in crate::uplink) fn create_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

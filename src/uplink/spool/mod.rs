@@ -12,10 +12,10 @@
 //! An answer counts as delivered when its record is in place, before it is shown: nothing is delivered
 //! twice. What a crash kept from being shown is in the record.
 
-mod disk;
+pub(super) mod disk;
 mod error;
 mod record;
-mod seal;
+pub(super) mod seal;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -276,7 +276,7 @@ impl Spool {
 
     fn sealed(&self, name: &str, plain: Vec<u8>) -> Vec<u8> {
         match &self.options.key {
-            Some(key) => key.seal(name, &plain),
+            Some(key) => key.seal(name.as_bytes(), &plain),
             None => plain,
         }
     }
@@ -285,7 +285,7 @@ impl Spool {
         let path = self.options.folder.join(name);
         let content = fs::read(&path).map_err(|e| SpoolError::io("read", &path, e))?;
         match &self.options.key {
-            Some(key) => key.open(name, &content).ok_or(SpoolError::Sealed(path)),
+            Some(key) => key.open(name.as_bytes(), &content).ok_or(SpoolError::Sealed(path)),
             None if seal::is_sealed(&content) => Err(SpoolError::Sealed(path)),
             None => Ok(content),
         }

@@ -1,7 +1,7 @@
 //! Encryption at rest: XChaCha20-Poly1305 with a key file.
 //!
-//! A sealed file is a mark of 4 bytes, a random nonce of 24, and the ciphertext. The file's name is bound to it,
-//! so that one file cannot be put in another's place.
+//! What is sealed is a mark of 4 bytes, a random nonce of 24, and the ciphertext. Its place (a file's name, a record's
+//! stream and sequence) is bound to it, so that one cannot be put in another's.
 
 use std::fmt;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::private_file;
 const MARK: &[u8; 4] = b"EWS1";
 const NONCE_BYTES: usize = 24;
 
-/// The key of a sealed spool.
+/// The key of a sealed spool or journal.
 #[derive(Clone)]
 pub struct SpoolKey(Key);
 
@@ -38,28 +38,35 @@ impl SpoolKey {
         text
     }
 
-    pub(super) fn seal(&self, name: &str, plain: &[u8]) -> Vec<u8> {
+    pub(in crate::uplink) fn seal(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
         let nonce = XNonce::generate();
         let mut sealed = MARK.to_vec();
         sealed.extend_from_slice(&nonce);
         // Fails beyond 256 GB only.
-        let payload = Payload { msg: plain, aad: name.as_bytes() };
+        let payload = Payload { msg: plain, aad: place };
         sealed.extend(XChaCha20Poly1305::new(&self.0).encrypt(&nonce, payload).unwrap_or_default());
         sealed
     }
 
-    pub(super) fn open(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(in crate::uplink) fn open(&self, place: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let rest = sealed.strip_prefix(MARK)?;
         let (nonce, text) = rest.split_at_checked(NONCE_BYTES)?;
         let nonce = XNonce::try_from(nonce).ok()?;
-        let payload = Payload { msg: text, aad: name.as_bytes() };
+        let payload = Payload { msg: text, aad: place };
         XChaCha20Poly1305::new(&self.0).decrypt(&nonce, payload).ok()
     }
 }
 
-/// Whether a file's content is sealed.
-pub(super) fn is_sealed(content: &[u8]) -> bool {
+/// Whether `content` is sealed.
+pub(in crate::uplink) fn is_sealed(content: &[u8]) -> bool {
     content.starts_with(MARK)
+}
+
+/// 16 random bytes from the system, for an id that no other device has.
+#[cfg(feature = "telemetry")]
+pub(in crate::uplink) fn random_id() -> [u8; 16] {
+    let random = XNonce::generate();
+    std::array::from_fn(|i| random[i])
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
@@ -91,18 +98,18 @@ mod tests {
     #[test]
     fn only_the_same_key_and_name_open_an_unchanged_file() {
         let key1 = key();
-        let sealed = key1.seal("a.flac", b"speech");
+        let sealed = key1.seal(b"a.flac", b"speech");
         assert!(is_sealed(&sealed) && !sealed.windows(6).any(|w| w == b"speech"));
-        assert_eq!(key1.open("a.flac", &sealed).as_deref(), Some(&b"speech"[..]));
-        assert_eq!(key1.open("b.flac", &sealed), None);
-        assert_eq!(key().open("a.flac", &sealed), None);
+        assert_eq!(key1.open(b"a.flac", &sealed).as_deref(), Some(&b"speech"[..]));
+        assert_eq!(key1.open(b"b.flac", &sealed), None);
+        assert_eq!(key().open(b"a.flac", &sealed), None);
         for i in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[i] ^= 1;
-            assert_eq!(key1.open("a.flac", &changed), None, "byte {i}");
-            assert_eq!(key1.open("a.flac", &sealed[..i]), None, "cut to {i}");
+            assert_eq!(key1.open(b"a.flac", &changed), None, "byte {i}");
+            assert_eq!(key1.open(b"a.flac", &sealed[..i]), None, "cut to {i}");
         }
-        assert_ne!(sealed, key1.seal("a.flac", b"speech"), "a nonce is never used twice");
+        assert_ne!(sealed, key1.seal(b"a.flac", b"speech"), "a nonce is never used twice");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! API keys: from the environment or a private file, never shown.
+//! Keys and tokens: from the environment or a private file, never shown.
 
 use std::fmt;
 use std::path::Path;
@@ -15,7 +15,9 @@ pub struct ApiKey(String);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The variable is not set.
-    #[error("the environment variable {0} is not set: set it to the key, or name another in `cloud.key_env`")]
+    #[error(
+        "the environment variable {0} is not set: set it to the key, or name another variable in the profile"
+    )]
     NotSet(String),
     /// The file cannot be read, or others can.
     #[error("the key file: {0}")]
@@ -53,7 +55,7 @@ impl ApiKey {
     }
 
     /// `prefix` and the key as a header that is marked as sensitive.
-    pub(super) fn header(&self, prefix: &str) -> HeaderValue {
+    pub(crate) fn header(&self, prefix: &str) -> HeaderValue {
         // Graphic ASCII is always a valid header value.
         let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.0))
             .unwrap_or_else(|_| HeaderValue::from_static(""));
@@ -61,8 +63,14 @@ impl ApiKey {
         value
     }
 
+    /// The key itself, for the file that keeps it.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+
     /// `text` without the key, should a server have quoted it.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub(crate) fn redact(&self, text: &str) -> String {
         text.replace(&self.0, "[key]")
     }
 }
