@@ -8,6 +8,7 @@ use anyhow::Result;
 use earwitness::actions::{ActionOutcome, ActionTarget, Actions, Feedback, FeedbackCounts};
 use earwitness::config::Profile;
 use earwitness::pipeline::{Event, UtteranceResult};
+use earwitness::recorder::FeedbackDesk;
 use serde_json::json;
 
 use super::exit::{self, CliError, Exit};
@@ -33,12 +34,12 @@ pub struct ActArgs {
 /// Running actions and open ears for feedback.
 pub struct Act {
     actions: Option<Actions>,
-    counts: Arc<Mutex<FeedbackCounts>>,
+    taker: Taker,
 }
 
 impl Act {
     /// Starts what the flags ask for.
-    pub fn start(args: &ActArgs, profile: &Profile, json: bool) -> Result<Self> {
+    pub fn start(args: &ActArgs, profile: &Profile, json: bool, desk: Option<FeedbackDesk>) -> Result<Self> {
         let posts = args.action.iter().cloned().map(ActionTarget::Post);
         let targets: Vec<_> = posts.chain(args.exec.iter().cloned().map(ActionTarget::Exec)).collect();
         for target in targets.iter().filter(|t| t.leaves_device()) {
@@ -58,13 +59,13 @@ impl Act {
             true => None,
             false => Some(Actions::start(targets, move |outcome| show(&outcome, json))?),
         };
-        let act = Self { actions, counts: Arc::default() };
+        let act = Self { actions, taker: Taker { counts: Arc::default(), desk, json } };
         if args.feedback {
-            let counts = act.counts.clone();
+            let taker = act.taker.clone();
             // It ends with the process: a blocked read of stdin cannot be interrupted.
             std::thread::spawn(move || {
                 for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-                    match take(&line, &counts, json) {
+                    match taker.take(&line) {
                         Err(why) if !line.trim().is_empty() => tracing::warn!("{why}"),
                         _ => {}
                     }
@@ -72,20 +73,20 @@ impl Act {
             });
         }
         if let Some(address) = args.feedback_listen {
-            act.listen(address, json)?;
+            act.listen(address)?;
         }
         Ok(act)
     }
 
     #[cfg(feature = "serve")]
-    fn listen(&self, address: SocketAddr, json: bool) -> Result<()> {
+    fn listen(&self, address: SocketAddr) -> Result<()> {
         use anyhow::Context as _;
         if !address.ip().is_loopback() {
             let message = "--feedback-listen must be an address of this machine, such as 127.0.0.1:8090";
             return Err(CliError::new(Exit::Usage, message).into());
         }
-        let counts = self.counts.clone();
-        let take = move |line: &str| take(line, &counts, json);
+        let taker = self.taker.clone();
+        let take = move |line: &str| taker.take(line);
         let bound = earwitness::server::serve_feedback(address, take)
             .with_context(|| format!("cannot listen on {address}"))?;
         exit::eprint_line(&format!("Feedback is taken on http://{bound}/feedback."));
@@ -93,7 +94,7 @@ impl Act {
     }
 
     #[cfg(not(feature = "serve"))]
-    fn listen(&self, _address: SocketAddr, _json: bool) -> Result<()> {
+    fn listen(&self, _address: SocketAddr) -> Result<()> {
         Err(CliError::new(Exit::Usage, "this build has no server: build with `--features serve`").into())
     }
 
@@ -107,7 +108,7 @@ impl Act {
     }
 
     /// Waits for the actions that are under way, and tells the totals.
-    pub fn finish(self, json: bool) -> std::io::Result<()> {
+    pub fn finish(self) -> std::io::Result<()> {
         let asked = self.actions.is_some();
         if let Some(actions) = self.actions {
             let skipped = actions.skipped();
@@ -116,8 +117,8 @@ impl Act {
                 tracing::warn!("{skipped} texts were not handed on: the actions were too slow");
             }
         }
-        let counts = *self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if json && (asked || counts != FeedbackCounts::default()) {
+        let counts = *self.taker.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.taker.json && (asked || counts != FeedbackCounts::default()) {
             let mut line = serde_json::to_value(counts)?;
             line["event"] = "feedback_totals".into();
             return super::printer::print_line(&line.to_string());
@@ -133,16 +134,30 @@ fn payload(result: &UtteranceResult) -> serde_json::Value {
     })
 }
 
-fn take(line: &str, counts: &Mutex<FeedbackCounts>, json: bool) -> Result<(), String> {
-    let feedback = Feedback::parse(line)?;
-    counts.lock().unwrap_or_else(PoisonError::into_inner).add(feedback.feedback);
-    if json {
-        let mut event = serde_json::to_value(&feedback).unwrap_or_default();
-        event["event"] = "feedback".into();
-        // A closed stdout ends the run elsewhere.
-        let _ = super::printer::print_line(&event.to_string());
+/// Takes verdicts from wherever they come.
+#[derive(Clone)]
+struct Taker {
+    counts: Arc<Mutex<FeedbackCounts>>,
+    /// Where they become records.
+    desk: Option<FeedbackDesk>,
+    json: bool,
+}
+
+impl Taker {
+    fn take(&self, line: &str) -> Result<(), String> {
+        let feedback = Feedback::parse(line)?;
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(feedback.feedback);
+        if let Some(desk) = &self.desk {
+            desk.take(&feedback);
+        }
+        if self.json {
+            let mut event = serde_json::to_value(&feedback).unwrap_or_default();
+            event["event"] = "feedback".into();
+            // A closed stdout ends the run elsewhere.
+            let _ = super::printer::print_line(&event.to_string());
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn show(outcome: &ActionOutcome, json: bool) {

@@ -118,11 +118,32 @@ fn class_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(earwitness::server::ServerError::Listen { .. }) = cause.downcast_ref() {
         return Some(Exit::Network);
     }
+    #[cfg(feature = "telemetry")]
+    if let Some(class) = class_of_telemetry(cause) {
+        return Some(class);
+    }
     #[cfg(feature = "collect")]
     if let Some(class) = class_of_collector(cause) {
         return Some(class);
     }
     cause.downcast_ref::<std::io::Error>().map(|_| Exit::Disk)
+}
+
+#[cfg(feature = "telemetry")]
+fn class_of_telemetry(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    use earwitness::uplink::collector::{ClipError, CollectorError};
+    use earwitness::uplink::journal::JournalError;
+    if let Some(e) = cause.downcast_ref::<JournalError>() {
+        return Some(match e {
+            JournalError::InUse(_) => Exit::Usage,
+            JournalError::Sealed => Exit::Config,
+            _ => Exit::Disk,
+        });
+    }
+    if let Some(e) = cause.downcast_ref::<CollectorError>() {
+        return Some(if matches!(e, CollectorError::Setup(_)) { Exit::Config } else { Exit::Network });
+    }
+    cause.is::<ClipError>().then_some(Exit::Disk)
 }
 
 #[cfg(feature = "collect")]

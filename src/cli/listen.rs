@@ -1,6 +1,6 @@
 //! `earwitness listen`: the microphone, or a recording replayed as if spoken now, to text.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -16,7 +16,8 @@ use super::act::{Act, ActArgs};
 use super::engine::{EngineArgs, endpointer};
 use super::exit::{self, CliError, Exit};
 use super::printer::{Printer, Style, print_line};
-use super::routing::Routing;
+use super::reporting::Reporting;
+use super::routing::{Routing, do_not_track};
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]
@@ -37,7 +38,7 @@ upgrade_pending, latency_ms, after_endpoint_ms, speculative, timings, ...}, hop 
 failed, dropped {utterance, start, end}, deferred {utterance, start, end, id, error},
 recovered and upgraded {id, kept_unix_ms, text, previous_text?, ...}, rejected {id, error}, not_kept {error},
 action {utterance, target, ms, result_count, results, error?}, feedback {utterance, feedback},
-shadow {utterance, engine, edits, primary_ms, shadow_ms, ...}, gap {at, lost_samples}, level {at, warning}, and last
+shadow {utterance, engine, edits, primary_ms, shadow_ms, ...}, shadow_failed {utterance, error}, gap {at, lost_samples}, level {at, warning}, and last
 summary {...}.")]
 pub struct Args {
     /// Replay a recording in real time instead of listening to a microphone.
@@ -101,11 +102,25 @@ pub fn run(args: &Args) -> Result<()> {
     exit::eprint_line(&format!("Listening to {from}. Ctrl-C ends."));
     let style =
         Style { json: args.json || args.format == "jsonl", partials: args.partials, latency: args.latency };
-    let options = profile.pipeline_options(true, style.partials);
+    let mut options = profile.pipeline_options(true, style.partials);
+    options.keep_input &= !do_not_track();
+    let mut run = profile.recorder_options(
+        &profile_name(args.engine.profile.as_deref()),
+        &local.as_ref().map_or_else(|| "cloud".to_owned(), |local| local.engine().to_string()),
+    );
+    run.replayed = args.input.is_some();
+    run.shadow_engine = routing.shadow_engine();
     let engines = routing.engines(local.as_mut().map(|local| local as &mut dyn Recognizer));
     let pipeline = Pipeline::with_engines(&mut endpointer, engines, options);
-    let act = Act::start(&args.act, &profile, style.json)?;
-    let summary = listen(pipeline, source, &style, Some(act), &stop)?;
+    let reporting = Reporting::start(&profile, run)?;
+    let desk = reporting.as_ref().map(Reporting::desk);
+    let act = Act::start(&args.act, &profile, style.json, desk)?;
+    let summary = listen(pipeline, source, &style, Some(act), reporting.as_ref(), &stop);
+    // What was recorded until a failure is sent, too.
+    if let Some(reporting) = reporting {
+        reporting.finish(summary.as_ref().unwrap_or(&RunSummary::default()));
+    }
+    let summary = summary?;
     if let Some(file) = &args.input {
         super::transcribe::warn_of_faults(file, &summary.faults);
     }
@@ -179,6 +194,12 @@ impl Source {
     }
 }
 
+/// A name for the profile: its file's, without folder and ending.
+fn profile_name(file: Option<&Path>) -> String {
+    let stem = file.and_then(|file| file.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
+    stem.unwrap_or_else(|| "default".to_owned())
+}
+
 /// A second Ctrl-C this long after the first ends the process at once; sooner, it is the same one,
 /// sent to the process and to its group.
 const IMPATIENCE: Duration = Duration::from_secs(1);
@@ -206,12 +227,16 @@ pub fn listen(
     source: Box<dyn AudioSource>,
     style: &Style,
     act: Option<Act>,
+    reporting: Option<&Reporting>,
     stop: &StopSignal,
 ) -> Result<RunSummary> {
     let mut printer = Printer::new(style);
     let summary = pipeline.run(source, stop, &mut |event| {
         if let Some(act) = &act {
             act.hear(&event);
+        }
+        if let Some(reporting) = reporting {
+            reporting.hear(&event);
         }
         if printer.failed.is_none()
             && let Err(error) = printer.print(&event)
@@ -224,7 +249,7 @@ pub fn listen(
         return Err(anyhow::Error::new(error).context("writing to stdout"));
     }
     if let Some(act) = act {
-        act.finish(style.json).context("writing to stdout")?;
+        act.finish().context("writing to stdout")?;
     }
     if style.json {
         let mut line = serde_json::to_value(&summary)?;

@@ -18,11 +18,15 @@ mod formats;
 mod listen;
 mod models;
 mod printer;
+#[cfg_attr(not(feature = "telemetry"), path = "reporting_off.rs")]
+mod reporting;
 mod resources;
 mod routing;
 #[cfg(feature = "serve")]
 mod serve;
 mod spool;
+#[cfg(feature = "telemetry")]
+mod telemetry;
 mod transcribe;
 mod waits;
 
@@ -71,6 +75,9 @@ enum Command {
     Collect(Box<collect::Args>),
     /// Look after kept utterances: list, send again, export, delete.
     Spool(spool::Args),
+    /// What this device reports: enrol it, look at what waits, send it, erase it.
+    #[cfg(feature = "telemetry")]
+    Telemetry(telemetry::Args),
     /// List microphones.
     Devices(devices::Args),
     /// Check this machine: microphone, processor, models, disk.
@@ -97,6 +104,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "collect")]
         Command::Collect(args) => collect::run(&args),
         Command::Spool(args) => spool::run(&args),
+        #[cfg(feature = "telemetry")]
+        Command::Telemetry(args) => telemetry::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Models(args) => models::run(&args, &mut std::io::stdout()),

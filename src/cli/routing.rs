@@ -77,6 +77,11 @@ impl Routing {
         Ok(cloud(profile, "--against cloud")?.0)
     }
 
+    /// The engine that listens along.
+    pub fn shadow_engine(&self) -> Option<String> {
+        self.shadow.as_ref().map(|(recognizer, _)| recognizer.engine().to_string())
+    }
+
     /// Whether this device answers at all.
     pub fn uses_local(&self) -> bool {
         self.rules.policy.uses_local()
@@ -208,6 +213,11 @@ pub fn spool_folder(profile: &Profile) -> Result<PathBuf> {
     if profile.spool.folder != Path::new("") {
         return Ok(profile.spool.folder.clone());
     }
+    data_folder("spool", "spool.folder")
+}
+
+/// A folder of ours in the user's data folder; `key` of the profile says another.
+pub fn data_folder(name: &str, key: &str) -> Result<PathBuf> {
     let set = |variable| std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from);
     let home = |below: &str| std::env::home_dir().map(|home| home.join(below));
     let data = match std::env::consts::OS {
@@ -215,8 +225,8 @@ pub fn spool_folder(profile: &Profile) -> Result<PathBuf> {
         "macos" | "ios" => home("Library/Application Support"),
         _ => set("XDG_DATA_HOME").or_else(|| home(".local/share")),
     };
-    let data = data.context("no home folder is known: set `spool.folder` in the profile")?;
-    Ok(data.join("earwitness").join("spool"))
+    let data = data.with_context(|| format!("no home folder is known: set `{key}` in the profile"))?;
+    Ok(data.join("earwitness").join(name))
 }
 
 /// The spool of `profile`.

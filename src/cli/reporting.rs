@@ -1,0 +1,256 @@
+//! From a profile's `[telemetry]` to what reports: recorder, journal, uploader, OpenTelemetry.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use earwitness::config::{self, Profile, SyncWhen};
+use earwitness::pipeline::{Event, RunSummary};
+use earwitness::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder};
+use earwitness::telemetry::RecordLine;
+use earwitness::uplink::collector::{
+    ClipStore, CollectorSettings, Metered, OnMetered, Sent, UploadEvent, UploadOutcome, Uploader,
+};
+use earwitness::uplink::journal::{FolderDisk, Journal, JournalOptions, SyncPolicy};
+use earwitness::uplink::otlp::{OtlpExporter, OtlpOptions};
+use earwitness::uplink::sink::{Clip, RecordSink, SinkStatus, Sinks};
+use earwitness::uplink::spool::SpoolKey;
+use earwitness::web::ApiKey;
+
+use super::exit::{CliError, Exit, eprint_line};
+use super::routing::{data_folder, do_not_track};
+
+/// How long the end of a run waits for what is on its way. The rest stays on disk and goes the next time.
+const FLUSH: Duration = Duration::from_secs(5);
+/// Clips may take this many times what records may.
+const CLIPS_TO_RECORDS: u64 = 8;
+
+/// Records of a run on their way.
+pub struct Reporting {
+    recorder: TelemetryRecorder,
+    uploader: Option<Uploader>,
+}
+
+impl Reporting {
+    /// Starts what the profile asks for; `None` if it asks for nothing, or the user wants none.
+    pub fn start(profile: &Profile, run: RecorderOptions) -> Result<Option<Self>> {
+        if !profile.telemetry.is_on() {
+            return Ok(None);
+        }
+        if do_not_track() {
+            eprint_line("DO_NOT_TRACK is set: no figures are kept or sent.");
+            return Ok(None);
+        }
+        let mut sinks: Vec<Arc<dyn RecordSink>> = Vec::new();
+        let mut uploader = None;
+        if !profile.telemetry.url.is_empty() {
+            let outbox = Outbox::open(profile)?;
+            let settings = settings(profile)?;
+            disclose(profile, &settings.host());
+            uploader = Some(Uploader::start(
+                settings,
+                outbox.journal.clone(),
+                Some(outbox.clips.clone()),
+                metered(profile),
+                told,
+            )?);
+            sinks.push(Arc::new(outbox));
+        }
+        if !profile.telemetry.otlp_url.is_empty() {
+            let url = &profile.telemetry.otlp_url;
+            eprint_line(&format!("Metrics are sent to {url} (OpenTelemetry): telemetry.otlp_url."));
+            sinks.push(Arc::new(OtlpExporter::start(OtlpOptions {
+                url: url.clone(),
+                interval: Duration::from_millis(profile.telemetry.heartbeat_ms),
+                device_id: profile.telemetry.device_id.clone(),
+                profile: run.profile.clone(),
+            })?));
+        }
+        let recorder = TelemetryRecorder::new(run, Arc::new(Sinks(sinks)))?;
+        Ok(Some(Self { recorder, uploader }))
+    }
+
+    /// Takes note of an event. Never waits.
+    pub fn hear(&self, event: &Event) {
+        self.recorder.observe(event);
+    }
+
+    /// Where feedback goes.
+    pub fn desk(&self) -> FeedbackDesk {
+        self.recorder.feedback_desk()
+    }
+
+    /// Ends the session and sends for a few seconds what waits.
+    pub fn finish(self, summary: &RunSummary) {
+        let totals = self.recorder.finish(summary);
+        if totals.lost > 0 {
+            tracing::warn!("{} records were not made: the recorder was too far behind", totals.lost);
+        }
+        if let Some(uploader) = self.uploader {
+            uploader.wake();
+            if !uploader.flush(FLUSH) {
+                tracing::info!("records wait on disk for the next time");
+            }
+        }
+    }
+}
+
+/// Journal and clips of a device.
+pub struct Outbox {
+    pub journal: Arc<Journal>,
+    pub clips: Arc<ClipStore>,
+}
+
+impl Outbox {
+    /// Opens both, or makes them.
+    pub fn open(profile: &Profile) -> Result<Self> {
+        let config = &profile.telemetry;
+        let key = match config.key_file.as_os_str().is_empty() {
+            true => None,
+            false => Some(SpoolKey::from_file(&config.key_file)?),
+        };
+        let folder = folder(profile)?;
+        let max_bytes = config.max_mib << 20;
+        let sync = match config.sync {
+            SyncWhen::Always => SyncPolicy::EveryRecord,
+            SyncWhen::Interval => SyncPolicy::Interval { interval_ms: config.sync_interval_ms },
+            SyncWhen::Never => SyncPolicy::Never,
+        };
+        let options =
+            JournalOptions { sync, max_bytes, max_age_days: config.max_age_days, key: key.clone() };
+        let journal = Journal::open(options, FolderDisk::open(&folder)?)?;
+        let clips =
+            ClipStore::open(&folder.join("clips"), max_bytes.saturating_mul(CLIPS_TO_RECORDS), key)?;
+        Ok(Self { journal: Arc::new(journal), clips: Arc::new(clips) })
+    }
+}
+
+impl RecordSink for Outbox {
+    fn record(&self, line: RecordLine) {
+        let now = now_unix_ms();
+        // Counted and reported by the journal itself; the recorder goes on.
+        if let Err(error) = self.journal.append(&line, now) {
+            tracing::warn!(%error, "a record is not kept");
+        }
+        if let Err(error) = self.journal.sync_due(now) {
+            tracing::warn!(%error, "records are not durable yet");
+        }
+    }
+
+    fn clip(&self, clip: Clip) {
+        let subject = clip.subject_id.as_deref();
+        let kept =
+            self.clips.keep_clip(&clip.utterance_id, &clip.flac, clip.granted_unix_ms, subject, now_unix_ms());
+        if let Err(error) = kept {
+            tracing::warn!(%error, "a recording is not kept for the collection server");
+        }
+    }
+
+    fn status(&self) -> SinkStatus {
+        let stats = self.journal.stats();
+        SinkStatus { records: stats.records, bytes: stats.bytes, lost: stats.lost }
+    }
+}
+
+/// Where records wait.
+pub fn folder(profile: &Profile) -> Result<PathBuf> {
+    match profile.telemetry_folder() {
+        Some(folder) => Ok(folder.to_owned()),
+        None => Ok(data_folder("telemetry", "telemetry.folder")?),
+    }
+}
+
+/// Where `earwitness telemetry enroll` leaves the token.
+pub fn token_file(profile: &Profile) -> Result<PathBuf> {
+    match profile.telemetry.token_file.as_os_str().is_empty() {
+        true => Ok(folder(profile)?.join("token")),
+        false => Ok(profile.telemetry.token_file.clone()),
+    }
+}
+
+/// To whom, and as whom.
+pub fn settings(profile: &Profile) -> Result<CollectorSettings> {
+    let config = &profile.telemetry;
+    let file = token_file(profile)?;
+    let token = match (config.token_file.as_os_str().is_empty(), config.token_env.is_empty()) {
+        (true, false) => ApiKey::from_env(&config.token_env)?,
+        (true, true) if !file.exists() => {
+            let message = format!(
+                "this device is not known to {}: run `earwitness telemetry enroll --code …` once (a code comes from \
+                 the server's Admin page, or from `earwitness collect code`)",
+                config.url
+            );
+            return Err(CliError::new(Exit::Config, message).into());
+        }
+        _ => ApiKey::from_file(&file)?,
+    };
+    let mut settings = CollectorSettings::new(&config.url, token)?;
+    settings.interval = Duration::from_millis(config.upload_interval_ms);
+    settings.on_metered = match config.on_metered {
+        config::OnMetered::Wait => OnMetered::Wait,
+        config::OnMetered::Upload => OnMetered::Upload,
+    };
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Whether the network costs by volume.
+pub fn metered(profile: &Profile) -> Metered {
+    match profile.telemetry.metered {
+        config::Metered::Auto => Metered::Auto,
+        config::Metered::Yes => Metered::Fixed(true),
+        config::Metered::No => Metered::Fixed(false),
+    }
+}
+
+/// Says before anything is sent what goes where, and why it may.
+fn disclose(profile: &Profile, host: &str) {
+    let consent = &profile.consent;
+    let beside: Vec<&str> = [
+        (consent.telemetry_text, "texts"),
+        (consent.telemetry_audio, "recordings"),
+        (consent.telemetry_speaker, "who speaks"),
+    ]
+    .into_iter()
+    .filter_map(|(agreed, what)| agreed.then_some(what))
+    .collect();
+    let also = match beside.is_empty() {
+        true => "no text and no audio".to_owned(),
+        false => format!("with consent also {}", beside.join(", ")),
+    };
+    eprint_line(&format!("Figures are sent to {host}, {also}: telemetry.url."));
+}
+
+/// Every request, for those who want to know: `-v`.
+pub fn told(event: UploadEvent) {
+    let what = match event.sent {
+        Sent::Records(count) => format!("{count} records"),
+        Sent::Clip => "a recording".to_owned(),
+    };
+    match event.outcome {
+        UploadOutcome::Accepted => tracing::info!("{} took {what}, {} bytes", event.host, event.bytes),
+        UploadOutcome::RetryLater => tracing::info!("{} did not take {what}; later again", event.host),
+        UploadOutcome::Rejected => tracing::warn!("{} refused {what}", event.host),
+    }
+}
+
+pub fn now_unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64
+}
+
+/// What to call this device where nothing says.
+pub fn device_id(profile: &Profile) -> Result<String> {
+    if !profile.telemetry.device_id.is_empty() {
+        return Ok(profile.telemetry.device_id.clone());
+    }
+    let set = |variable| std::env::var(variable).ok();
+    let name = set("HOSTNAME").or_else(|| set("COMPUTERNAME"));
+    let name = name.or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok()).unwrap_or_default();
+    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(64).collect();
+    match name.is_empty() {
+        true => Err(CliError::new(Exit::Usage, "say how this device is called: --device-id NAME").into()),
+        false => Ok(name),
+    }
+}
