@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{ExportError, ExportRow, ExportSummary, ExportTarget};
+use super::{ExportError, ExportRow, ExportSummary, ExportTarget, one_line};
 
-/// Words that Kaldi's own symbols would be mistaken for.
+/// Kaldi's own symbols, which a text must not hold, not even within a word.
 const RESERVED: [&str; 4] = ["<eps>", "#0", "<s>", "</s>"];
 
 /// What the files say of one utterance.
@@ -59,7 +59,8 @@ impl<T: ExportTarget> KaldiExport<T> {
             speaker: row.speaker().to_owned(),
             text,
             audio_path: row.audio_path(),
-            duration_s: row.duration_s,
+            // Kaldi takes no duration of 0, which is what less than a millisecond is here.
+            duration_s: row.duration_s.max(0.001),
         };
         if self.entries.insert(name, entry).is_some() {
             return Err(ExportError::Duplicate { utterance_id: row.utterance_id.clone() });
@@ -102,5 +103,6 @@ impl<T: ExportTarget> KaldiExport<T> {
 }
 
 fn without_reserved(text: &str) -> String {
-    text.split(' ').filter(|word| !RESERVED.contains(word)).collect::<Vec<_>>().join(" ")
+    let spaced = RESERVED.iter().fold(text.to_owned(), |text, symbol| text.replace(symbol, " "));
+    one_line(&spaced)
 }

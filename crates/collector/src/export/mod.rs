@@ -88,7 +88,8 @@ impl ExportRow {
     /// The best text that there is, on one line, and whose it is. `None` without one; it may be empty, for silence.
     pub fn text(&self) -> Option<(String, TextSource)> {
         let reference = self.reference.as_ref().map(|text| (text, TextSource::Reference));
-        let (text, source) = reference.or(self.primary_text.as_ref().map(|text| (text, TextSource::Primary)))?;
+        let (text, source) =
+            reference.or(self.primary_text.as_ref().map(|text| (text, TextSource::Primary)))?;
         Some((one_line(text), source))
     }
 
@@ -114,9 +115,10 @@ impl ExportRow {
     }
 }
 
-/// Words apart by single spaces: line ends and tabs would break files of lines.
+/// Words apart by single spaces: line ends, tabs and control characters would break files of lines.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// What an export holds.
@@ -134,7 +136,9 @@ pub struct ExportSummary {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// An id has characters that a path or a key must not have.
-    #[error("an id has characters other than letters, digits, '-', '_' and '.'; such a record should not have been taken")]
+    #[error(
+        "an id has characters other than letters, digits, '-', '_' and '.'; such a record should not have been taken"
+    )]
     Id,
     /// A duration is no number of seconds.
     #[error("the duration of {utterance_id} is no number of seconds")]

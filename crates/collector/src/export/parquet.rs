@@ -103,7 +103,9 @@ impl<W: Write + Send> ParquetExport<W> {
 
     fn flush(&mut self) -> Result<(), ExportError> {
         if !self.group.is_empty() {
-            write_group(&mut self.writer.next_row_group()?, std::mem::take(&mut self.group))?;
+            let mut group = self.writer.next_row_group()?;
+            write_group(&mut group, std::mem::take(&mut self.group))?;
+            group.close()?;
             self.group_bytes = 0;
         }
         Ok(())
@@ -152,11 +154,13 @@ fn write_group<W: Write + Send>(
     strings(group, rows.iter().map(|row| row.device_id.as_str()))?;
     strings(group, rows.iter().map(|row| row.utterance_id.as_str()))?;
     optional(group, 1, rows.iter().map(|row| row.subject_id.as_deref()))?;
-    let times: Vec<_> = rows.iter().map(|row| i64::try_from(row.recorded_unix_ms).unwrap_or(i64::MAX)).collect();
+    let times: Vec<_> =
+        rows.iter().map(|row| i64::try_from(row.recorded_unix_ms).unwrap_or(i64::MAX)).collect();
     column::<_, Int64Type>(group, &times, None)?;
     let durations: Vec<_> = rows.iter().map(|row| row.duration_s).collect();
     column::<_, DoubleType>(group, &durations, None)?;
-    let rates: Vec<_> = rows.iter().map(|row| i32::try_from(row.sample_rate_hz).unwrap_or(i32::MAX)).collect();
+    let rates: Vec<_> =
+        rows.iter().map(|row| i32::try_from(row.sample_rate_hz).unwrap_or(i32::MAX)).collect();
     column::<_, Int32Type>(group, &rates, None)?;
     optional(group, 1, rows.iter().map(|row| row.language.as_deref()))?;
     optional(group, 1, rows.iter().map(|row| row.reference.as_deref()))?;
@@ -200,7 +204,8 @@ fn column<W: Write + Send, T: DataType>(
     values: &[T::T],
     levels: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
-    let mut column = group.next_column()?.ok_or_else(|| ParquetError::General("a column too many".to_owned()))?;
+    let mut column =
+        group.next_column()?.ok_or_else(|| ParquetError::General("a column too many".to_owned()))?;
     column.typed::<T>().write_batch(values, levels, None)?;
     column.close()
 }

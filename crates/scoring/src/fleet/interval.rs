@@ -32,7 +32,7 @@ pub const LEAST_EFFECTIVE_CLUSTERS: f64 = 4.5;
 pub enum Bounds {
     /// Half-way between the two: covers what is asked.
     Between,
-    /// The wider one of each side: covers 94 to 98 % where 95 % is asked. For verdicts, where to be wrong costs more than not to
+    /// The wider one of each side: covers 94 to 99 % where 95 % is asked. For verdicts, where to be wrong costs more than not to
     /// know.
     Wider,
 }

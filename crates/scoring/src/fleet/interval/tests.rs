@@ -101,7 +101,7 @@ fn equal_devices_give_about_the_interval_of_a_mean() {
 
 #[test]
 fn wider_bounds_hold_those_between() {
-    for devices in [spread(12), vec![device(0.0, 50.0), device(7.0, 50.0), device(1.0, 50.0)].repeat(3)] {
+    for devices in [spread(12), [device(0.0, 50.0), device(7.0, 50.0), device(1.0, 50.0)].repeat(3)] {
         let between = ratio_interval(&devices, &quick()).unwrap();
         let wider = ratio_interval(&devices, &IntervalOptions { bounds: Bounds::Wider, ..quick() }).unwrap();
         assert!(wider.low <= between.low && wider.high >= between.high, "{wider:?} {between:?}");
