@@ -10,8 +10,9 @@ set -eu
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 
-# The versions that the files there now were made with.
-PACKAGES='numpy==2.4.6 faster-whisper==1.2.1 onnxruntime==1.32.0 whisper-normalizer==0.1.15 scipy==1.17.1 pyloudnorm==0.2.0'
+# The versions that the files there now were made with. crates/scoring/tests/golden/sctk.py wants NIST's toolkit beside them
+# (apt-get install sctk; 2.4.10 it was), and says so.
+PACKAGES='numpy==2.4.6 faster-whisper==1.2.1 onnxruntime==1.32.0 whisper-normalizer==0.1.15 scipy==1.17.1 pyloudnorm==0.2.0 jiwer==4.0.0'
 
 target=$($cargo metadata --format-version 1 --no-deps --locked --offline |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')

@@ -12,6 +12,7 @@
 mod api;
 mod clips;
 mod compare;
+pub mod export;
 pub mod ingest;
 pub mod pages;
 mod server;

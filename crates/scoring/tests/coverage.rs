@@ -10,7 +10,7 @@ use simulation::*;
 /// Fleets for each scenario.
 fn fleets() -> u64 {
     let wanted = std::env::var("EARWITNESS_SIMULATED_FLEETS");
-    wanted.map_or(1_000, |fleets| fleets.parse().expect("EARWITNESS_SIMULATED_FLEETS is a number"))
+    wanted.map_or(700, |fleets| fleets.parse().expect("EARWITNESS_SIMULATED_FLEETS is a number"))
 }
 
 #[test]

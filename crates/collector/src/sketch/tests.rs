@@ -17,7 +17,7 @@ fn sketch(values: &[f64]) -> LatencySketch {
 fn assert_same(left: &LatencySketch, right: &LatencySketch) {
     assert_eq!((left.count(), left.min(), left.max()), (right.count(), right.min(), right.max()));
     assert_eq!(QUANTILES.map(|q| left.quantile(q)), QUANTILES.map(|q| right.quantile(q)));
-    assert!((left.sum() - right.sum()).abs() <= 1e-3, "{} {}", left.sum(), right.sum());
+    assert!((left.sum() - right.sum()).abs() <= 1e-9 * MOST_VALUE, "{} {}", left.sum(), right.sum());
 }
 
 fn resigned(mut content: Vec<u8>) -> Vec<u8> {

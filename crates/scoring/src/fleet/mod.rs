@@ -26,7 +26,8 @@ mod verdict;
 pub use adjudication::{Adjudication, BadPair, HeardPair, Reference};
 pub use cluster::{ClusterSums, ClusterTable};
 pub use interval::{
-    IntervalOptions, LEAST_EFFECTIVE_CLUSTERS, NoInterval, RatioInterval, effective_clusters, ratio_interval,
+    Bounds, IntervalOptions, LEAST_EFFECTIVE_CLUSTERS, NoInterval, RatioInterval, effective_clusters,
+    ratio_interval,
 };
 pub use outcomes::{OutcomeClass, OutcomeMatrix};
 pub use percentile::{PairedLatencies, percentile_ratio};

@@ -35,7 +35,7 @@ pub fn percentile_ratio(
     share: f64,
     options: &IntervalOptions,
 ) -> Result<RatioInterval, NoInterval> {
-    if !options.valid() || !(share > 0.0 && share < 1.0) {
+    if !(options.valid() && share > 0.0 && share < 1.0) {
         return Err(NoInterval::Options);
     }
     let devices: Vec<_> = devices.iter().filter(|d| !d.a.is_empty() && !d.b.is_empty()).collect();

@@ -6,9 +6,10 @@
 //! these numbers is compared with its standard error.
 //!
 //! A segment should be long enough that errors in one do not lead to errors in the next. NIST cuts
-//! utterances where both recognizers have a few words right; here each utterance is a segment, as it
-//! is decoded by itself. Both are sound. Ours has fewer and longer segments, so z can differ a little
-//! from what `sc_stats` prints.
+//! utterances where both recognizers have two words right and leaves out what has no error; here each
+//! utterance is a segment, as it is decoded by itself, with or without an error. Both are sound. On the
+//! same segments ours prints what `sc_stats` prints (`tests/other_scorers.rs`); on its own, z can differ
+//! a little.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
