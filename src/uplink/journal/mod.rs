@@ -14,7 +14,8 @@
 //!
 //! 1. **A sequence means one record.** A stream's records are 1, 2, 3, … A sequence that was offered in a batch is never
 //!    given to another record, whatever is lost afterwards: a batch holds only records that are durable, and before it is
-//!    handed out the state on disk says how far the stream has come.
+//!    handed out the state on disk says how far the stream has come. (Where the disk is too full even for the state, a batch
+//!    goes out without: sending is what makes room. The records themselves then say how far the stream has come.)
 //! 2. **Nothing durable goes unreported.** Every sequence above the high-water mark is in a segment or in the list of
 //!    losses; what neither accounts for is added to the list when the journal is opened or when it is read. Damage costs
 //!    the records that it hits.

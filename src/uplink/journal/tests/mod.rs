@@ -360,8 +360,9 @@ fn two_threads_may_use_it() {
             .map(|n| {
                 let journal = &journal;
                 scope.spawn(move || {
-                    (0..300)
-                        .for_each(|i| drop(journal.append(&line(&format!("{n}-{i}"), 100), NOW).unwrap()));
+                    for i in 0..300 {
+                        journal.append(&line(&format!("{n}-{i}"), 100), NOW).unwrap();
+                    }
                 })
             })
             .collect();
