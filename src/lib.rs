@@ -17,7 +17,7 @@
 //! | [`isa`] | the processor's instruction sets, chosen at run time |
 //! | [`models`] | weights by name: download, checksum, cache, import |
 //! | [`actions`] | what is done with a text, and what the user made of it |
-//! | [`uplink`] | utterances kept on disk until they are answered |
+//! | [`uplink`] | utterances kept until they are answered, telemetry until it is sent |
 //! | [`scoring`] | text normalization, word error rate |
 //! | `server` | the recognizer for other programs: OpenAI's routes, Wyoming (feature `serve`) |
 //! | [`subtitles`] | timed text as SubRip and WebVTT |

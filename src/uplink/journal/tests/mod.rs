@@ -4,9 +4,11 @@ mod fake_disk;
 mod model;
 mod server;
 
+use super::segment::HEADER_BYTES;
+use super::state::STATE_FILE;
 use super::*;
-use crate::telemetry::limits::MAX_BATCH_RECORDS;
-use crate::telemetry::{LostRange, Record, SessionRecord};
+use crate::telemetry::limits::{MAX_BATCH_RECORDS, MAX_RECORD_BYTES};
+use crate::telemetry::{LossReason, LostRange, Record, RecordLine, SessionRecord};
 use fake_disk::FakeDisk;
 use server::{FakeServer, Known, body_of};
 
