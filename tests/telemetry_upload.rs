@@ -91,7 +91,7 @@ impl Store {
 
 struct Device {
     journal: Arc<Journal>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Device {
@@ -103,7 +103,7 @@ impl Device {
         let folder = tempfile::tempdir().unwrap();
         let journal =
             Journal::open(options, FolderDisk::open(&folder.path().join("journal")).unwrap()).unwrap();
-        Self { journal: Arc::new(journal), _folder: folder }
+        Self { journal: Arc::new(journal), folder }
     }
 
     fn record(&self, id: &str) {
@@ -235,14 +235,13 @@ fn failures_of_every_kind_are_outlived() {
 #[test]
 fn retry_after_is_kept_to() {
     let store = Arc::<Mutex<Store>>::default();
-    let shared = store.clone();
     let times = Arc::<Mutex<Vec<Instant>>>::default();
     let seen = times.clone();
     let server = FakeCloud::answering(move |n, request| {
         seen.lock().unwrap().push(Instant::now());
         match n {
             0 => Reply::json(429, r#"{"error":"slowly"}"#).with_header("retry-after", "1"),
-            _ => shared.lock().unwrap().take(request),
+            _ => store.lock().unwrap().take(request),
         }
     });
     let device = Device::new();
@@ -401,9 +400,8 @@ fn a_metered_network_is_waited_out_until_records_would_be_lost() {
 #[test]
 fn clips_follow_the_records() {
     let store = Arc::<Mutex<Store>>::default();
-    let shared = store.clone();
     let server = FakeCloud::answering(move |_, request| match request.line.split(' ').next() {
-        Some("POST") => shared.lock().unwrap().take(request),
+        Some("POST") => store.lock().unwrap().take(request),
         _ if request.line.contains("s-2") => Reply::json(422, r#"{"error":"no such utterance"}"#),
         _ => Reply::json(204, ""),
     });
@@ -503,7 +501,7 @@ fn an_erasure_brings_its_receipt() {
 fn a_token_is_not_sent_unencrypted() {
     let device = Device::new();
     let settings = CollectorSettings::new("http://192.0.2.1:8090", ApiKey::new(TOKEN).unwrap()).unwrap();
-    let started = Uploader::start(settings, device.journal.clone(), None, || false, |_| {});
+    let started = Uploader::start(settings, device.journal, None, || false, |_| {});
     assert!(matches!(started.err(), Some(CollectorError::Setup(why)) if why.contains("https")));
 }
 
@@ -556,7 +554,7 @@ fn no_token_is_on_disk_beside_the_records() {
     fn files(folder: &Path) -> Vec<Vec<u8>> {
         std::fs::read_dir(folder).unwrap().filter_map(|e| std::fs::read(e.unwrap().path()).ok()).collect()
     }
-    let all = files(&device._folder.path().join("journal"));
+    let all = files(&device.folder.path().join("journal"));
     assert!(
         !all.is_empty() && !all.iter().any(|bytes| bytes.windows(TOKEN.len()).any(|w| w == TOKEN.as_bytes()))
     );

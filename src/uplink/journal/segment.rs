@@ -234,7 +234,7 @@ mod tests {
             let whole = usize::from(cut >= HEADER_BYTES + FRAME_BYTES + 5);
             assert_eq!(sequences(&bytes[..cut], 5).len(), whole, "cut to {cut}");
         }
-        let mut zeros = bytes.clone();
+        let mut zeros = bytes;
         zeros.extend([0; 4096]);
         assert_eq!(sequences(&zeros, 5), [5, 6]);
     }

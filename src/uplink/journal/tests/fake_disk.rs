@@ -121,9 +121,15 @@ impl FakeDisk {
         self.world.lock().unwrap()
     }
 
-    /// The process is gone; its writes stay.
+    /// The process is gone; its writes stay, but for those that a failed sync dropped: the next one cannot know of them.
     pub(super) fn kill(&self) -> Self {
         let mut world = self.world();
+        for content in world.files.values_mut() {
+            for (from, to) in std::mem::take(&mut content.dropped) {
+                let to = to.min(content.data.len());
+                content.data[from.min(to)..to].fill(0);
+            }
+        }
         world.life += 1;
         world.steps_left = None;
         Self { world: self.world.clone(), life: world.life }

@@ -4,9 +4,11 @@ mod fake_disk;
 mod model;
 mod server;
 
+use super::segment::HEADER_BYTES;
+use super::state::STATE_FILE;
 use super::*;
-use crate::telemetry::limits::MAX_BATCH_RECORDS;
-use crate::telemetry::{LostRange, Record, SessionRecord};
+use crate::telemetry::limits::{MAX_BATCH_RECORDS, MAX_RECORD_BYTES};
+use crate::telemetry::{LossReason, LostRange, Record, RecordLine, SessionRecord};
 use fake_disk::FakeDisk;
 use server::{FakeServer, Known, body_of};
 
@@ -360,8 +362,9 @@ fn two_threads_may_use_it() {
             .map(|n| {
                 let journal = &journal;
                 scope.spawn(move || {
-                    (0..300)
-                        .for_each(|i| drop(journal.append(&line(&format!("{n}-{i}"), 100), NOW).unwrap()));
+                    for i in 0..300 {
+                        journal.append(&line(&format!("{n}-{i}"), 100), NOW).unwrap();
+                    }
                 })
             })
             .collect();

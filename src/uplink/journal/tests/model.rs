@@ -78,6 +78,8 @@ struct Life {
     state_harmed: bool,
     /// Rot in a tail may hit two records of which only one can be counted: one a life.
     rotten: bool,
+    /// The state may not have been written since.
+    full: bool,
 }
 
 impl Life {
@@ -96,6 +98,7 @@ impl Life {
             harmed: false,
             state_harmed: false,
             rotten: false,
+            full: false,
         };
         life.begin(disk);
         life
@@ -106,6 +109,7 @@ impl Life {
         self.journal = None;
         self.disk = disk;
         self.rotten = false;
+        self.full &= self.disk.world().capacity.is_some();
         let journal = Journal::open(self.options.clone(), self.disk.clone());
         let journal = match journal {
             Ok(journal) => journal,
@@ -230,7 +234,10 @@ impl Life {
             Action::Kill => self.die(None),
             Action::LosePower(seed) => self.die(Some(seed)),
             Action::DieAfter(steps) => self.disk.world().steps_left = Some(steps),
+            // Where not even the state can be written, damage to the journal's end may cost a sequence its meaning.
+            Action::Capacity(_) if self.rotten => {}
             Action::Capacity(bytes) => {
+                self.full |= bytes.is_some();
                 self.harmed = true;
                 self.state_harmed = true;
                 self.disk.world().capacity = bytes;
@@ -240,7 +247,7 @@ impl Life {
                 self.state_harmed = true;
                 self.disk.world().failing_syncs = n;
             }
-            Action::Rot(seed) if !self.rotten => {
+            Action::Rot(seed) if !self.rotten && !self.full => {
                 self.harmed = true;
                 self.rotten = true;
                 let name = self.disk.rot(&mut fastrand::Rng::with_seed(seed));
@@ -262,7 +269,8 @@ impl Life {
                 let before: BTreeSet<u64> = self.told.keys().copied().collect();
                 let before: Vec<u64> = before.difference(&self.unsure).copied().collect();
                 self.begin(self.disk.kill());
-                assert!(before.iter().all(|n| self.told.contains_key(n)), "a kill took what was told");
+                let kept = before.iter().all(|n| self.told.contains_key(n));
+                assert!(kept || self.harmed, "a kill took what was told");
             }
             Some(seed) => {
                 self.unsure.extend(self.told.keys().filter(|n| !self.durable.contains(n)));
