@@ -136,7 +136,8 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn settings(args: &Args) -> Result<Settings> {
-    std::fs::create_dir_all(&args.folder).with_context(|| format!("cannot create {}", args.folder.display()))?;
+    std::fs::create_dir_all(&args.folder)
+        .with_context(|| format!("cannot create {}", args.folder.display()))?;
     let mut settings = Settings::in_folder(&args.folder);
     settings.listen = args.listen;
     if let Some(url) = &args.store {

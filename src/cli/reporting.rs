@@ -117,11 +117,9 @@ impl Outbox {
             SyncWhen::Interval => SyncPolicy::Interval { interval_ms: config.sync_interval_ms },
             SyncWhen::Never => SyncPolicy::Never,
         };
-        let options =
-            JournalOptions { sync, max_bytes, max_age_days: config.max_age_days, key: key.clone() };
+        let options = JournalOptions { sync, max_bytes, max_age_days: config.max_age_days, key: key.clone() };
         let journal = Journal::open(options, FolderDisk::open(&folder)?)?;
-        let clips =
-            ClipStore::open(&folder.join("clips"), max_bytes.saturating_mul(CLIPS_TO_RECORDS), key)?;
+        let clips = ClipStore::open(&folder.join("clips"), max_bytes.saturating_mul(CLIPS_TO_RECORDS), key)?;
         Ok(Self { journal: Arc::new(journal), clips: Arc::new(clips) })
     }
 }
@@ -140,8 +138,13 @@ impl RecordSink for Outbox {
 
     fn clip(&self, clip: Clip) {
         let subject = clip.subject_id.as_deref();
-        let kept =
-            self.clips.keep_clip(&clip.utterance_id, &clip.flac, clip.granted_unix_ms, subject, now_unix_ms());
+        let kept = self.clips.keep_clip(
+            &clip.utterance_id,
+            &clip.flac,
+            clip.granted_unix_ms,
+            subject,
+            now_unix_ms(),
+        );
         if let Err(error) = kept {
             tracing::warn!(%error, "a recording is not kept for the collection server");
         }
@@ -248,7 +251,8 @@ pub fn device_id(profile: &Profile) -> Result<String> {
     let set = |variable| std::env::var(variable).ok();
     let name = set("HOSTNAME").or_else(|| set("COMPUTERNAME"));
     let name = name.or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok()).unwrap_or_default();
-    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(64).collect();
+    let name: String =
+        name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(64).collect();
     match name.is_empty() {
         true => Err(CliError::new(Exit::Usage, "say how this device is called: --device-id NAME").into()),
         false => Ok(name),

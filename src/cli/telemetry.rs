@@ -152,7 +152,8 @@ fn flush(profile: &Profile, within: Duration) -> Result<()> {
 
 fn erase_all(profile: &Profile, yes: bool) -> Result<()> {
     if !yes {
-        let message = "this deletes everything that this device recorded for the server, there and here: say --yes";
+        let message =
+            "this deletes everything that this device recorded for the server, there and here: say --yes";
         return Err(CliError::new(Exit::Usage, message).into());
     }
     // The server first: if it does not answer, nothing here has changed and the user can try again.

@@ -118,7 +118,8 @@ fn clip_context(device_id: &str, utterance_id: &str) -> Vec<u8> {
 fn open_s3(address: &str) -> Result<Clips, ClipsError> {
     let failed = |source| ClipsError::Open { address: address.to_owned(), source };
     let (bucket, prefix) = address.trim_start_matches("s3://").split_once('/').unwrap_or((&address[5..], ""));
-    let store = object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(failed)?;
+    let store =
+        object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(failed)?;
     Ok(Clips(Arc::new(object_store::prefix::PrefixStore::new(store, prefix))))
 }
 

@@ -164,12 +164,13 @@ fn references(sums: &[DeviceSums], heard: &[Heard], margin: Margin) -> Reference
     };
     let rate = |table: &ClusterTable| {
         let whole = whole(table);
-        let (errors, words) = whole
-            .devices()
-            .fold((0.0, 0.0), |(errors, words), (_, sums)| (errors + sums.numerator, words + sums.denominator));
+        let (errors, words) = whole.devices().fold((0.0, 0.0), |(errors, words), (_, sums)| {
+            (errors + sums.numerator, words + sums.denominator)
+        });
         (adjudication.references() > 0 && words > 0.0).then(|| errors / words)
     };
-    let devices: std::collections::BTreeSet<&str> = heard.iter().map(|pair| pair.device_id.as_str()).collect();
+    let devices: std::collections::BTreeSet<&str> =
+        heard.iter().map(|pair| pair.device_id.as_str()).collect();
     // Without any reference nothing is known: not that there is no difference.
     let difference = match adjudication.references() {
         0 => ClusterTable::default(),

@@ -81,7 +81,12 @@ impl Vault {
     }
 
     /// A person's key from its sealed form.
-    pub(crate) fn person(&self, device_id: &str, subject_id: &str, wrapped: &[u8]) -> Result<SealKey, Unopenable> {
+    pub(crate) fn person(
+        &self,
+        device_id: &str,
+        subject_id: &str,
+        wrapped: &[u8],
+    ) -> Result<SealKey, Unopenable> {
         let plain = self.0.open(&context(&["key", device_id, subject_id]), wrapped)?;
         let key: [u8; 32] = plain.try_into().map_err(|_| Unopenable)?;
         Ok(SealKey(key.into()))

@@ -75,14 +75,20 @@ async fn disagreements_are_judged_blind_and_decide() {
     let cookie = server.sign_in("lea", Role::Labeller).await;
     let csrf = server.csrf(&cookie).await;
     let (_, before) = server.page("/shadow", &cookie).await;
-    assert!(before.contains("Not decided") && !before.contains("Better"), "without references nothing is decided");
+    assert!(
+        before.contains("Not decided") && !before.contains("Better"),
+        "without references nothing is decided"
+    );
     let mut judged = 0;
     loop {
         let (_, html) = server.page("/adjudicate", &cookie).await;
         let Some(at) = html.find("name=\"item_id\" value=\"") else { break };
         let item = html[at + 22..].split('"').next().unwrap().to_owned();
         let (a, b) = (html.find("turn it off now").unwrap(), html.find("turn it of now").unwrap());
-        assert!(!html.contains("tiny.en") && !html.contains("shadow_text"), "nothing says whose the texts are");
+        assert!(
+            !html.contains("tiny.en") && !html.contains("shadow_text"),
+            "nothing says whose the texts are"
+        );
         let choice = if a < b { "a" } else { "b" };
         let form = [
             ("csrf", csrf.as_str()),
@@ -137,7 +143,11 @@ async fn an_erasure_asks_erases_and_gives_a_receipt() {
     for entry in walk(folder.path()) {
         let bytes = std::fs::read(&entry).unwrap();
         for secret in ["private", "birds", "fLaC"] {
-            assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "{} has {secret}", entry.display());
+            assert!(
+                !bytes.windows(secret.len()).any(|w| w == secret.as_bytes()),
+                "{} has {secret}",
+                entry.display()
+            );
         }
         files += 1;
     }
@@ -185,7 +195,9 @@ fn the_description_names_every_route_and_no_other() {
         .as_object()
         .unwrap()
         .iter()
-        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+        })
         .collect();
     assert_eq!(routed, described);
 }

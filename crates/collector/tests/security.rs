@@ -121,7 +121,8 @@ async fn names_of_clips_never_become_paths() {
     let server = server().await;
     let token = server.device("pi").await;
     let put = async |path: &str, body: &[u8]| {
-        let request = server.client.put(server.url(path)).bearer_auth(&token).header("content-type", "audio/flac");
+        let request =
+            server.client.put(server.url(path)).bearer_auth(&token).header("content-type", "audio/flac");
         answer(request.body(body.to_vec())).await.0
     };
     for name in ["..%2F..%2Fetc%2Fpasswd", "%2e%2e", ".hidden", "a%00b", &"x".repeat(65), "a%20b"] {
@@ -132,8 +133,14 @@ async fn names_of_clips_never_become_paths() {
     assert_eq!(put("/api/v1/clips/u-1", b"fLaC").await, StatusCode::UNPROCESSABLE_ENTITY);
     let subject = put("/api/v1/clips/u-1?granted_unix_ms=1&subject_id=..%2Fann", b"fLaC").await;
     assert_eq!(subject, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(put("/api/v1/clips/u-1?granted_unix_ms=1", &[b"fLaC".as_slice(), &[7; 100]].concat()).await, 204);
-    assert_eq!(put("/api/v1/clips/u-1?granted_unix_ms=1", &[b"fLaC".as_slice(), &[8; 100]].concat()).await, 204);
+    assert_eq!(
+        put("/api/v1/clips/u-1?granted_unix_ms=1", &[b"fLaC".as_slice(), &[7; 100]].concat()).await,
+        204
+    );
+    assert_eq!(
+        put("/api/v1/clips/u-1?granted_unix_ms=1", &[b"fLaC".as_slice(), &[8; 100]].concat()).await,
+        204
+    );
     let clips = server.folder.path().join("clips/clips");
     let files: Vec<_> = std::fs::read_dir(clips).unwrap().map(|f| f.unwrap()).collect();
     assert_eq!(files.len(), 1, "a clip that is sent again replaces the first");
@@ -156,7 +163,9 @@ async fn a_script_in_a_transcript_is_shown_as_text() {
     assert_eq!(server.send(&token, &batch(1, &lines)).await.0, StatusCode::OK);
     server.derive_all().await;
     let cookie = server.sign_in("adam", Role::Admin).await;
-    for path in ["/", "/live", "/shadow", "/adjudicate", "/search?q=hello", "/devices/pi", "/privacy", "/admin"] {
+    for path in
+        ["/", "/live", "/shadow", "/adjudicate", "/search?q=hello", "/devices/pi", "/privacy", "/admin"]
+    {
         let response = server.get(path).header("cookie", &cookie).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -179,11 +188,16 @@ async fn forms_of_other_sites_change_nothing() {
     let other = server.sign_in("eve", Role::Admin).await;
     let of_other = server.csrf(&other).await;
     let revoke = "/devices/pi/revoke";
-    for form in [vec![("confirmed", "yes")], vec![("confirmed", "yes"), ("csrf", "")], vec![("confirmed", "yes"), ("csrf", of_other.as_str())]] {
+    for form in [
+        vec![("confirmed", "yes")],
+        vec![("confirmed", "yes"), ("csrf", "")],
+        vec![("confirmed", "yes"), ("csrf", of_other.as_str())],
+    ] {
         assert_eq!(server.submit(revoke, &cookie, &form).await.status(), StatusCode::FORBIDDEN);
     }
     let form = [("confirmed", "yes"), ("csrf", csrf.as_str())];
-    let foreign = server.post(revoke).header("cookie", &cookie).header("origin", "https://evil.example").form(&form);
+    let foreign =
+        server.post(revoke).header("cookie", &cookie).header("origin", "https://evil.example").form(&form);
     assert_eq!(foreign.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     assert!(server.store.device("pi").await.unwrap().unwrap().revoked_ms.is_none());
     assert_eq!(server.get(revoke).header("cookie", &cookie).send().await.unwrap().status(), 405);
@@ -227,7 +241,8 @@ async fn roles_open_what_they_say_and_no_more() {
     assert!(server.page("/shadow", &labeller).await.1.contains("birds"));
     let csrf = server.csrf(&labeller).await;
     for path in ["/devices/pi/erase", "/privacy/erase", "/admin/people", "/admin/codes"] {
-        let form = [("csrf", csrf.as_str()), ("scope", "device"), ("id", "pi"), ("name", "x"), ("role", "admin")];
+        let form =
+            [("csrf", csrf.as_str()), ("scope", "device"), ("id", "pi"), ("name", "x"), ("role", "admin")];
         assert_eq!(server.submit(path, &labeller, &form).await.status(), StatusCode::FORBIDDEN, "{path}");
     }
 }
@@ -260,7 +275,8 @@ async fn too_many_requests_and_too_many_guesses_wait() {
 async fn without_room_for_a_body_the_answer_is_come_again() {
     let server = start(|settings| settings.limits.max_body_bytes_in_flight = 100).await;
     let token = server.device("pi").await;
-    let request = server.post("/api/v1/batches").bearer_auth(&token).body(batch(1, &[utterance("u-1")]).to_string());
+    let request =
+        server.post("/api/v1/batches").bearer_auth(&token).body(batch(1, &[utterance("u-1")]).to_string());
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key("retry-after"));

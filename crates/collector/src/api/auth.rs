@@ -22,7 +22,9 @@ impl Asker {
     pub(crate) fn device(self) -> Result<String, ApiError> {
         match self {
             Self::Device(id) => Ok(id),
-            Self::Person { .. } => Err(ApiError::forbidden("this is for devices, with the token of their enrolment")),
+            Self::Person { .. } => {
+                Err(ApiError::forbidden("this is for devices, with the token of their enrolment"))
+            }
         }
     }
 

@@ -21,11 +21,16 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
 
 /// Reads a body of at most `limit` bytes. It is refused before it is read where it says that it has more, and waits for
 /// nobody: without room for it the client comes again later.
-pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let too_large = || {
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"))
-    };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+pub(super) async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<Bytes, ApiError> {
+    let too_large =
+        || ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"));
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
@@ -35,7 +40,8 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body, limit: usiz
         let message = "the server is busy: send it again later";
         return Err(ApiError::busy(StatusCode::SERVICE_UNAVAILABLE, message, 1));
     };
-    let whole = tokio::time::timeout(app.settings.limits.body_timeout, Limited::new(body, limit).collect()).await;
+    let whole =
+        tokio::time::timeout(app.settings.limits.body_timeout, Limited::new(body, limit).collect()).await;
     match whole {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use earwitness_telemetry::{Accepted, limits};
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +122,10 @@ pub(super) async fn clip(
         return Err(ApiError::unprocessable("ids are 1 to 64 letters, digits, `-`, `_` or `.`"));
     }
     if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != "audio/flac") {
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a clip is `Content-Type: audio/flac`"));
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a clip is `Content-Type: audio/flac`",
+        ));
     }
     let flac = body::read(&app, &headers, body, limits::MAX_CLIP_BYTES).await?;
     if !flac.starts_with(b"fLaC") {

@@ -30,7 +30,8 @@ const BLOCKED_FOR: Duration = Duration::from_secs(60);
 impl Limits {
     pub(crate) fn new(limits: &RequestLimits) -> Self {
         let at_least_one = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        let asked = Quota::per_second(at_least_one(limits.requests_per_s)).allow_burst(at_least_one(limits.burst));
+        let asked =
+            Quota::per_second(at_least_one(limits.requests_per_s)).allow_burst(at_least_one(limits.burst));
         let failed = Quota::per_minute(at_least_one(limits.refusals_per_minute));
         Self {
             asked: RateLimiter::keyed(asked),

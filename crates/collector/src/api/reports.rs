@@ -35,7 +35,10 @@ pub(super) struct FleetEntry {
     session: Option<earwitness_telemetry::SessionRecord>,
 }
 
-pub(super) async fn fleet(State(app): State<Shared>, asker: Asker) -> Result<Json<Vec<FleetEntry>>, ApiError> {
+pub(super) async fn fleet(
+    State(app): State<Shared>,
+    asker: Asker,
+) -> Result<Json<Vec<FleetEntry>>, ApiError> {
     asker.person(Role::Viewer)?;
     let devices = app.store.devices().await?;
     let entry = |device: crate::store::DeviceRow| FleetEntry {
@@ -105,7 +108,8 @@ pub(super) async fn figures(
         app_version: query.version,
     };
     let range = (from_unix_ms, to_unix_ms);
-    let (buckets, devices) = app.store.series(&filter, range, HOUR_MS, i64::from(hours + 1) * HOUR_MS).await?;
+    let (buckets, devices) =
+        app.store.series(&filter, range, HOUR_MS, i64::from(hours + 1) * HOUR_MS).await?;
     let mut whole = crate::store::Figures::default();
     buckets.values().for_each(|figures| whole.merge(figures));
     let percentiles = METRICS.iter().filter_map(|metric| {
@@ -126,7 +130,11 @@ pub(super) async fn figures(
         to_unix_ms,
         devices,
         utterances: whole.utterances(),
-        outcomes: OUTCOMES.iter().zip(whole.outcomes).map(|(outcome, n)| (outcome_name(*outcome), n)).collect(),
+        outcomes: OUTCOMES
+            .iter()
+            .zip(whole.outcomes)
+            .map(|(outcome, n)| (outcome_name(*outcome), n))
+            .collect(),
         metrics: percentiles.collect(),
     }))
 }
@@ -146,7 +154,8 @@ pub(super) async fn erase(
 ) -> Result<Json<Receipt>, ApiError> {
     let by = asker.person(Role::Admin)?;
     let bytes = body::read(&app, &headers, body, MAX_SMALL_BODY).await?;
-    let wrong = || ApiError::unprocessable("the body must be {\"scope\": \"device\" or \"person\", \"name\": …}");
+    let wrong =
+        || ApiError::unprocessable("the body must be {\"scope\": \"device\" or \"person\", \"name\": …}");
     let erasure: Erasure = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
     if !earwitness_telemetry::limits::valid_id(&erasure.name) {
         return Err(ApiError::unprocessable("names are 1 to 64 letters, digits, `-`, `_` or `.`"));

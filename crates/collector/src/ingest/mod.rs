@@ -87,7 +87,10 @@ struct OfUtterance<'a> {
 /// [`BatchError`]; the text says which rule is broken.
 pub(crate) fn parse(json: &[u8]) -> Result<NewBatch, BatchError> {
     depth::check(json, limits::MAX_RECORD_DEPTH + 2).map_err(|()| {
-        BatchError::Invalid(format!("records may have {} levels of objects and lists", limits::MAX_RECORD_DEPTH))
+        BatchError::Invalid(format!(
+            "records may have {} levels of objects and lists",
+            limits::MAX_RECORD_DEPTH
+        ))
     })?;
     let head: BatchHead = serde_json::from_slice(json).map_err(BatchError::Json)?;
     let WireRecords { records } = serde_json::from_slice(json).map_err(BatchError::Json)?;
@@ -128,7 +131,9 @@ fn check_head(head: &BatchHead, records: usize) -> Result<(), BatchError> {
     }
     let ordered = head.lost.windows(2).all(|pair| pair[0].last_sequence < pair[1].first_sequence);
     let whole = head.lost.iter().all(|range| {
-        range.first_sequence >= 1 && range.first_sequence <= range.last_sequence && range.last_sequence < i64::MAX as u64
+        range.first_sequence >= 1
+            && range.first_sequence <= range.last_sequence
+            && range.last_sequence < i64::MAX as u64
     });
     if !ordered || !whole {
         return refuse("ranges of lost records must be in order and not overlap".to_owned());
@@ -172,8 +177,9 @@ fn record(sequence: u64, raw: &str) -> Result<NewRecord, BatchError> {
 }
 
 fn check_consent(sequence: u64, raw: &str) -> Result<Consented, BatchError> {
-    let consented: Consented = serde_json::from_str(raw)
-        .map_err(|_| BatchError::Invalid(format!("record {sequence}: `consented` does not name its consent")))?;
+    let consented: Consented = serde_json::from_str(raw).map_err(|_| {
+        BatchError::Invalid(format!("record {sequence}: `consented` does not name its consent"))
+    })?;
     if let Some(scope) = consented.uncovered() {
         let scope = match scope {
             Scope::Text => "text",

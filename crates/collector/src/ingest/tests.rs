@@ -38,7 +38,9 @@ fn text_without_a_consent_that_covers_it_is_refused() {
     };
     let grant = |scopes: serde_json::Value| json!({"granted_unix_ms": 1, "scopes": scopes});
     assert!(refused(&with(json!({"text": "hello"}))).contains("consent"));
-    assert!(refused(&with(json!({"text": "hello", "consent": grant(json!(["audio"]))}))).contains("cover text"));
+    assert!(
+        refused(&with(json!({"text": "hello", "consent": grant(json!(["audio"]))}))).contains("cover text")
+    );
     let speaker = json!({"subject_id": "ann"});
     let text_only = json!({"speaker": speaker, "consent": grant(json!(["text"]))});
     assert!(refused(&with(text_only)).contains("cover speaker"));
@@ -62,7 +64,8 @@ fn what_is_beside_the_known_fields_of_a_record_is_not_kept() {
 fn limits_are_kept() {
     let many: Vec<_> = (0..=limits::MAX_BATCH_RECORDS).map(|_| json!(1)).collect();
     assert!(refused(&wire(json!(many))).contains("at most 1000 records"));
-    let long = json!([{"recorded_unix_ms": 1, "kind": "x", "body": {"a": "y".repeat(limits::MAX_RECORD_BYTES)}}]);
+    let long =
+        json!([{"recorded_unix_ms": 1, "kind": "x", "body": {"a": "y".repeat(limits::MAX_RECORD_BYTES)}}]);
     assert!(refused(&wire(long)).contains("record 5 has more than"));
     let mut deep = json!(1);
     for _ in 0..limits::MAX_RECORD_DEPTH + 3 {
@@ -77,8 +80,11 @@ fn limits_are_kept() {
         ("first_sequence", json!(0)),
         ("first_sequence", json!(u64::MAX)),
         ("lost", json!([{"first_sequence": 3, "last_sequence": 2, "reason": "size_cap"}])),
-        ("lost", json!([{"first_sequence": 1, "last_sequence": 3, "reason": "size_cap"},
-                        {"first_sequence": 3, "last_sequence": 4, "reason": "size_cap"}])),
+        (
+            "lost",
+            json!([{"first_sequence": 1, "last_sequence": 3, "reason": "size_cap"},
+                        {"first_sequence": 3, "last_sequence": 4, "reason": "size_cap"}]),
+        ),
     ] {
         let mut batch: serde_json::Value = serde_json::from_str(&wire(json!([]))).unwrap();
         batch[field] = value.clone();

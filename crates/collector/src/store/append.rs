@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use earwitness_telemetry::{Accepted, LossReason, LostRange, SCHEMA_VERSION};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::db::{Db, Tx, values};
@@ -66,20 +66,49 @@ impl Store {
 }
 
 /// Starts `count` writers on one queue.
-pub(super) fn start(db: &Db, vault: &Vault, jobs: mpsc::Receiver<Job>, count: usize) -> Vec<JoinHandle<()>> {
+pub(super) fn start(
+    db: &Db,
+    vault: &Vault,
+    jobs: mpsc::Receiver<Job>,
+    stopped: &watch::Receiver<bool>,
+    count: usize,
+) -> Vec<JoinHandle<()>> {
     let jobs = Arc::new(Mutex::new(jobs));
-    let writer = |_| tokio::spawn(run(db.clone(), vault.clone(), Arc::clone(&jobs)));
+    let writer = |_| tokio::spawn(run(db.clone(), vault.clone(), Arc::clone(&jobs), stopped.clone()));
     (0..count).map(writer).collect()
 }
 
-async fn run(db: Db, vault: Vault, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
+/// Some jobs, as many as wait; none when the store is closed and the queue is empty.
+async fn next_group(jobs: &Mutex<mpsc::Receiver<Job>>, stopped: &mut watch::Receiver<bool>) -> Vec<Job> {
+    let mut group = Vec::new();
+    let mut jobs = jobs.lock().await;
+    tokio::select! {
+        biased;
+        _ = jobs.recv_many(&mut group, MAX_GROUP) => {}
+        () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
+            // No more are let in; those that are in are stored.
+            jobs.close();
+            jobs.recv_many(&mut group, MAX_GROUP).await;
+        }
+    }
+    group
+}
+
+async fn run(
+    db: Db,
+    vault: Vault,
+    jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
-        let mut group = Vec::new();
-        if jobs.lock().await.recv_many(&mut group, MAX_GROUP).await == 0 {
+        let mut group = next_group(&jobs, &mut stopped).await;
+        if group.is_empty() {
             return;
         }
         // One order for all writers: two that lock the same streams never wait for each other in a ring.
-        group.sort_by(|a, b| (&a.device_id, &a.batch.head.stream_id).cmp(&(&b.device_id, &b.batch.head.stream_id)));
+        group.sort_by(|a, b| {
+            (&a.device_id, &a.batch.head.stream_id).cmp(&(&b.device_id, &b.batch.head.stream_id))
+        });
         match store_all(&db, &vault, &group).await {
             Ok(answers) => answer(group, answers),
             Err(error) if group.len() == 1 => {
@@ -256,8 +285,12 @@ async fn erased_ms(tx: &mut Tx, device: &str) -> Result<i64, sqlx::Error> {
 /// The batch's records, and its lost ranges, cover sequences. The mark moves over what is covered without a hole from
 /// where it stands.
 fn continuation(batch: &NewBatch, high_water: i64) -> Option<(usize, i64)> {
-    let mut covered: Vec<(i64, i64)> =
-        batch.head.lost.iter().map(|range| (range.first_sequence as i64, range.last_sequence as i64)).collect();
+    let mut covered: Vec<(i64, i64)> = batch
+        .head
+        .lost
+        .iter()
+        .map(|range| (range.first_sequence as i64, range.last_sequence as i64))
+        .collect();
     let first = batch.head.first_sequence as i64;
     let last = first + batch.records.len() as i64 - 1;
     if last >= first {
@@ -295,4 +328,3 @@ pub(super) fn reason(reason: LossReason) -> &'static str {
         LossReason::Unknown => "unknown",
     }
 }
-

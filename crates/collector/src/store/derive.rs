@@ -95,14 +95,7 @@ impl Store {
     async fn save(&self, tx: &mut Tx, device: &str, sums: Sums) -> Result<(), StoreError> {
         for (slot, mut figures) in sums.rollups {
             let key = || {
-                values![
-                    device,
-                    slot.period_ms,
-                    slot.begin_ms,
-                    &slot.engine,
-                    &slot.profile,
-                    &slot.app_version
-                ]
+                values![device, slot.period_ms, slot.begin_ms, &slot.engine, &slot.profile, &slot.app_version]
             };
             let before = tx
                 .row(

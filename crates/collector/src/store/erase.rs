@@ -102,7 +102,8 @@ impl Store {
                 )
                 .await?;
                 // The marks stay: what was sent is not sent again.
-                tx.run("update streams set derived_to = high_water where device_id = $1", values![name]).await?;
+                tx.run("update streams set derived_to = high_water where device_id = $1", values![name])
+                    .await?;
                 // The device itself counts as a person where no subject was named.
                 self.void_consents(&mut tx, name, "", now).await?;
             }
@@ -129,7 +130,13 @@ impl Store {
     }
 
     /// Consents that a person gave until `now` count no more, also if nothing of them came yet.
-    async fn void_consents(&self, tx: &mut Tx, device: &str, subject: &str, now: i64) -> Result<(), sqlx::Error> {
+    async fn void_consents(
+        &self,
+        tx: &mut Tx,
+        device: &str,
+        subject: &str,
+        now: i64,
+    ) -> Result<(), sqlx::Error> {
         tx.run(
             "insert into person_keys (device_id, subject_id, wrapped, created_ms, erased_ms) \
              values ($1, $2, null, $3, $3) on conflict (device_id, subject_id) do update set erased_ms = $3",

@@ -41,7 +41,10 @@ pub(super) async fn key_for(
         return Ok(None);
     }
     if let Some(wrapped) = wrapped {
-        return vault.person(device_id, subject_id, &wrapped).map(Some).map_err(|e| sqlx::Error::Decode(e.into()));
+        return vault
+            .person(device_id, subject_id, &wrapped)
+            .map(Some)
+            .map_err(|e| sqlx::Error::Decode(e.into()));
     }
     let (_, wrapped) = vault.new_person(device_id, subject_id);
     tx.run(
@@ -67,7 +70,9 @@ pub(super) async fn seal_texts(
 ) -> Result<(), sqlx::Error> {
     let mut known: BTreeMap<(String, i64), Option<SealKey>> = BTreeMap::new();
     for record in records {
-        let (Some(consented), Some(utterance_id)) = (&record.consented, &record.utterance_id) else { continue };
+        let (Some(consented), Some(utterance_id)) = (&record.consented, &record.utterance_id) else {
+            continue;
+        };
         let granted_ms = i64::try_from(consented.consent.granted_unix_ms).unwrap_or(i64::MAX);
         if record.recorded_ms <= erased_ms {
             continue;

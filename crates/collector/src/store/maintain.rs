@@ -56,7 +56,9 @@ impl Store {
         let minutes = "delete from rollups where period_ms = $1 and begin_ms < $2";
         self.db.run(minutes, values![MINUTE_MS, now - MINUTES_FOR_MS]).await?;
         let old = before(retention.rollups_days);
-        self.db.run("delete from rollups where period_ms > $1 and begin_ms < $2", values![MINUTE_MS, old]).await?;
+        self.db
+            .run("delete from rollups where period_ms > $1 and begin_ms < $2", values![MINUTE_MS, old])
+            .await?;
         self.db.run("delete from pairs where recorded_ms < $1", values![old]).await?;
         sqlite::shrink(&self.db).await?;
         Ok(objects)

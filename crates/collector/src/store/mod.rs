@@ -29,7 +29,7 @@ mod sqlite;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use append::AppendError;
@@ -105,6 +105,7 @@ pub struct Store {
     vault: Vault,
     appends: mpsc::Sender<append::Job>,
     writers: Arc<std::sync::Mutex<Vec<JoinHandle<()>>>>,
+    stop: Arc<watch::Sender<bool>>,
 }
 
 impl Store {
@@ -119,8 +120,10 @@ impl Store {
         }
         let (appends, jobs) = mpsc::channel(options.max_waiting.max(1));
         let writers = if db.is_sqlite() { 1 } else { options.writers.max(1) };
-        let writers = append::start(&db, &vault, jobs, writers);
-        Ok(Self { db, vault, appends, writers: Arc::new(std::sync::Mutex::new(writers)) })
+        let (stop, stopped) = watch::channel(false);
+        let writers = append::start(&db, &vault, jobs, &stopped, writers);
+        let (writers, stop) = (Arc::new(std::sync::Mutex::new(writers)), Arc::new(stop));
+        Ok(Self { db, vault, appends, writers, stop })
     }
 
     /// Whether it answers.
@@ -137,16 +140,16 @@ impl Store {
         self.vault.draw(parts) < 0.5
     }
 
-    /// Stores what waits and closes the connections. Later calls fail.
+    /// Stores what waits and closes the connections, for all clones. Later calls fail.
     pub async fn close(self) {
-        let Self { db, appends, writers, .. } = self;
-        drop(appends);
-        let writers = std::mem::take(&mut *writers.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        self.stop.send_replace(true);
+        let writers =
+            std::mem::take(&mut *self.writers.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for writer in writers {
-            // Other clones may hold the queue open: what waits has its time, then the connections close.
+            // A database that hangs must not hold the end of the program.
             let _ = tokio::time::timeout(Duration::from_secs(20), writer).await;
         }
-        db.close().await;
+        self.db.close().await;
     }
 }
 

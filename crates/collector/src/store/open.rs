@@ -4,10 +4,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 
-use super::db::Db;
 use super::StoreError;
+use super::db::Db;
 
 /// How long a request waits for a connection before the server says that it is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,7 +20,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connects and migrates.
 pub(super) async fn open(url: &str, connections: u32) -> Result<Db, StoreError> {
     let db = match url.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => sqlite(path.trim_start_matches("//"), connections).await?,
+        Some(("sqlite", path)) if !path.is_empty() => {
+            sqlite(path.trim_start_matches("//"), connections).await?
+        }
         Some(("postgres" | "postgresql", _)) => postgres(url, connections).await?,
         _ => return Err(StoreError::Address(shown(url))),
     };

@@ -26,7 +26,8 @@ pub(super) async fn insert_records(
         escape(row.body, &mut text);
         text.push('\n');
     }
-    let statement = "copy records (device_id, stream_id, sequence, received_ms, recorded_ms, kind, body) from stdin";
+    let statement =
+        "copy records (device_id, stream_id, sequence, received_ms, recorded_ms, kind, body) from stdin";
     let mut copy = tx.copy_in_raw(statement).await?;
     copy.send(text.as_bytes()).await?;
     copy.finish().await?;

@@ -58,8 +58,10 @@ pub const METRICS: &[Metric] = metrics! {
     "journal_records", "records", |_| None;
 };
 
+type OfHealth = fn(&HealthRecord) -> Option<f64>;
+
 /// What heartbeats add to.
-const OF_HEALTH: [(&str, fn(&HealthRecord) -> Option<f64>); 4] = [
+const OF_HEALTH: [(&str, OfHealth); 4] = [
     ("rss_bytes", |r| r.rss_bytes.map(|bytes| bytes as f64)),
     ("cpu_share", |r| r.cpu_share),
     ("temperature_celsius", |r| r.temperature_celsius),
@@ -156,7 +158,9 @@ impl Figures {
     /// Adds a heartbeat.
     pub fn add_health(&mut self, record: &HealthRecord) {
         for (metric, read) in OF_HEALTH {
-            if let (Some(place), Some(value)) = (place_of(metric), read(record).filter(|value| value.is_finite())) {
+            if let (Some(place), Some(value)) =
+                (place_of(metric), read(record).filter(|value| value.is_finite()))
+            {
                 self.sketches.entry(place).or_default().add(value);
             }
         }
@@ -262,7 +266,8 @@ mod tests {
     fn parts_add_up_to_the_whole_through_storage() {
         let (mut whole, mut parts) = (Figures::default(), [Figures::default(), Figures::default()]);
         for i in 0..200 {
-            let record = utterance(f64::from(i), if i % 5 == 0 { Outcome::Empty } else { Outcome::Transcript });
+            let record =
+                utterance(f64::from(i), if i % 5 == 0 { Outcome::Empty } else { Outcome::Transcript });
             whole.add(&record);
             parts[i as usize % 2].add(&record);
         }

@@ -83,7 +83,9 @@ pub(super) async fn judge(State(app): State<Shared>, signed: Signed<Answer>) -> 
     };
     let choice = match form.action.as_str() {
         "skip" => None,
-        "submit" => Some(Choice::from_key(&form.choice).ok_or_else(|| PageError::bad("Choose one of the five."))?),
+        "submit" => {
+            Some(Choice::from_key(&form.choice).ok_or_else(|| PageError::bad("Choose one of the five."))?)
+        }
         _ => return Err(PageError::status(StatusCode::BAD_REQUEST)),
     };
     let judgement = judgement(&app, &candidate, choice, form.reference.trim()).await?;

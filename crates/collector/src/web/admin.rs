@@ -8,8 +8,8 @@ use super::session::Signed;
 use super::{Page, PageError, Visitor, go_to, page, unix};
 use crate::api::{App, Shared};
 use crate::pages::{AdminDevice, AdminPage, EnrolmentCode, FreshSecret, Person, Section};
-use crate::store::rollup::DAY_MS;
 use crate::store::Role;
+use crate::store::rollup::DAY_MS;
 
 async fn view(app: &App, visitor: &Visitor, fresh: Option<FreshSecret>) -> Page {
     let people = app.store.people().await?;
@@ -72,7 +72,8 @@ fn fresh_key(name: &str, key: String) -> FreshSecret {
     FreshSecret {
         what: format!("Access key of {name}"),
         secret: key,
-        instruction: "Hand it over on a safe way: it is shown this once, and is the password at login.".to_owned(),
+        instruction: "Hand it over on a safe way: it is shown this once, and is the password at login."
+            .to_owned(),
         command: None,
         expires_unix_ms: None,
     }
@@ -104,9 +105,12 @@ pub(super) async fn reset(State(app): State<Shared>, signed: Signed<Named>) -> P
     let Signed { visitor, form } = signed;
     visitor.must_be(Role::Admin)?;
     let people = app.store.people().await?;
-    let person = people.into_iter().find(|person| person.name == form.name).ok_or_else(PageError::not_found)?;
+    let person =
+        people.into_iter().find(|person| person.name == form.name).ok_or_else(PageError::not_found)?;
     if person.name == visitor.person.name {
-        return Err(PageError::bad("Ask another administrator, or use `earwitness collect appoint` on the server."));
+        return Err(PageError::bad(
+            "Ask another administrator, or use `earwitness collect appoint` on the server.",
+        ));
     }
     let key = app.store.appoint(&person.name, person.role).await?;
     app.store.note(&visitor.person.name, "new key", &person.name).await?;

@@ -10,8 +10,8 @@ use super::session::Signed;
 use super::{Asked, Page, PageError, Visitor, clip_href, go_to, live, page, shadow, unix};
 use crate::api::{App, Shared};
 use crate::pages::{
-    ConfirmPage, DevicePage, FilterBar, LostRow, Metric, Section, SessionRow, StreamRow, TimeRange, UtteranceRow,
-    segment,
+    ConfirmPage, DevicePage, FilterBar, LostRow, Metric, Section, SessionRow, StreamRow, TimeRange,
+    UtteranceRow, segment,
 };
 use crate::store::rollup::DAY_MS;
 use crate::store::{EraseScope, FigureFilter, PairFilter, Role, now_ms, outcome_name};
@@ -103,7 +103,11 @@ async fn utterances(app: &App, device_id: &str, reads: bool) -> Result<Vec<Utter
             utterance_id: record.utterance_id,
             recorded_unix_ms: unix(recorded_ms),
             outcome: outcome_name(record.output.outcome).replace('_', " "),
-            route: if why.is_empty() || why == "policy" { record.route } else { format!("{} ({why})", record.route) },
+            route: if why.is_empty() || why == "policy" {
+                record.route
+            } else {
+                format!("{} ({why})", record.route)
+            },
             duration_ms: record.input.duration_ms,
             words: record.output.words,
             end_of_speech_to_final_ms: record.software.end_of_speech_to_final_ms,
@@ -236,7 +240,9 @@ pub(super) async fn confirm_erasure(
     }
     let what = match &scope {
         EraseScope::Device(_) => "All records, texts and recordings from this device are deleted.",
-        EraseScope::Person(_) => "All texts and recordings of this person, on all devices, are deleted. Figures stay.",
+        EraseScope::Person(_) => {
+            "All texts and recordings of this person, on all devices, are deleted. Figures stay."
+        }
     };
     page(&ConfirmPage {
         shell: visitor.shell(Section::Privacy),

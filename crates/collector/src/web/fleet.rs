@@ -28,7 +28,12 @@ pub(super) struct FleetQuery {
 }
 
 /// A device with its day, as the table shows it.
-pub(super) fn row(device: &store::DeviceRow, hours: &[DeviceDay], now: i64, silent_after_ms: i64) -> DeviceRow {
+pub(super) fn row(
+    device: &store::DeviceRow,
+    hours: &[DeviceDay],
+    now: i64,
+    silent_after_ms: i64,
+) -> DeviceRow {
     let (utterances, failures) =
         hours.iter().fold((0, 0), |(all, failed), hour| (all + hour.utterances, failed + hour.failures));
     let status = match device.last_seen_ms {
@@ -48,7 +53,9 @@ pub(super) fn row(device: &store::DeviceRow, hours: &[DeviceDay], now: i64, sile
         device_id: device.device_id.clone(),
         status,
         last_seen_unix_ms: device.last_seen_ms.map(unix),
-        app_version: session.and_then(|s| known(&s.app_version)).or(health.and_then(|h| known(&h.app_version))),
+        app_version: session
+            .and_then(|s| known(&s.app_version))
+            .or(health.and_then(|h| known(&h.app_version))),
         profile: session.and_then(|s| known(&s.profile)).or(health.and_then(|h| known(&h.profile))),
         platform: session.and_then(|s| known(&s.platform)),
         engine: session.and_then(|s| known(&s.engine)),
@@ -138,7 +145,12 @@ pub(super) async fn show(
         filters: vec![
             Filter::new("status", "Status", statuses, query.status.clone()),
             Filter::new("profile", "Profile", values(&rows, |d| d.profile.as_ref()), query.profile.clone()),
-            Filter::new("version", "Version", values(&rows, |d| d.app_version.as_ref()), query.version.clone()),
+            Filter::new(
+                "version",
+                "Version",
+                values(&rows, |d| d.app_version.as_ref()),
+                query.version.clone(),
+            ),
             Filter::new("engine", "Engine", values(&rows, |d| d.engine.as_ref()), query.engine.clone()),
         ],
         kept: [("sort", &query.sort), ("order", &query.order)]
@@ -146,7 +158,8 @@ pub(super) async fn show(
             .filter_map(|(name, value)| Some((name, chosen(value)?)))
             .collect(),
     };
-    let wanted = |wish: &Option<String>, value: Option<&String>| chosen(wish).is_none_or(|w| Some(&w) == value);
+    let wanted =
+        |wish: &Option<String>, value: Option<&String>| chosen(wish).is_none_or(|w| Some(&w) == value);
     let status = chosen(&query.status).and_then(|key| DeviceStatus::from_key(&key));
     rows.retain(|device| {
         status.is_none_or(|status| status == device.status)

@@ -110,7 +110,11 @@ pub(super) fn series(span: &Span, metrics: &[Metric]) -> Vec<MetricSeries> {
     all.filter(|series| series.overall.middle.is_some()).collect()
 }
 
-pub(super) async fn show(State(app): State<Shared>, visitor: Visitor, Asked(query): Asked<LiveQuery>) -> Page {
+pub(super) async fn show(
+    State(app): State<Shared>,
+    visitor: Visitor,
+    Asked(query): Asked<LiveQuery>,
+) -> Page {
     let range = query.range.as_deref().and_then(TimeRange::from_key).unwrap_or_default();
     let filter = FigureFilter {
         device_id: chosen(&query.device),

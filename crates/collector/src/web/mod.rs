@@ -168,7 +168,14 @@ pub(crate) fn clip_href(device_id: &str, utterance_id: &str) -> String {
 }
 
 /// A page of a list of which only this page is known, and whether there is more.
-pub(crate) fn pager(filters: &pages::FilterBar, at: usize, size: usize, shown: usize, total: Option<u64>, more: bool) -> pages::Pager {
+pub(crate) fn pager(
+    filters: &pages::FilterBar,
+    at: usize,
+    size: usize,
+    shown: usize,
+    total: Option<u64>,
+    more: bool,
+) -> pages::Pager {
     let first = (at * size) as u64;
     let link = |page: usize| filters.href_with(&[("page", &page.to_string())]);
     pages::Pager {

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use super::session::Signed;
 use super::{Asked, Page, PageError, Visitor, page, pager, unix};
 use crate::api::Shared;
-use crate::pages::{AuditRow, ConsentedCounts, FilterBar, PrivacyPage, Receipt, ReceiptPage, RetentionRow, Section};
+use crate::pages::{
+    AuditRow, ConsentedCounts, FilterBar, PrivacyPage, Receipt, ReceiptPage, RetentionRow, Section,
+};
 use crate::store::{self, EraseScope, Role};
 
 const PAGE_SIZE: usize = 50;

@@ -9,8 +9,8 @@ use super::{Asked, Page, PageError, Visitor, chosen, clip_href, page, pager, uni
 use crate::api::{App, Shared};
 use crate::compare::{Comparison, compare};
 use crate::pages::{
-    DisagreementRow, Estimate, Filter, FilterBar, OutcomeMatrix, PairDetail, PairSummary, Section, ShadowPage,
-    SliceGroup, SliceRow, TimeRange, Verdict, WerComparison,
+    DisagreementRow, Estimate, Filter, FilterBar, OutcomeMatrix, PairDetail, PairSummary, Section,
+    ShadowPage, SliceGroup, SliceRow, TimeRange, Verdict, WerComparison,
 };
 use crate::store::{Pair, PairFilter, PairKey, Role, SliceBy, now_ms};
 
@@ -59,11 +59,12 @@ fn missing(comparison: &Comparison) -> Option<String> {
     use earwitness_scoring::fleet::Verdict as Found;
     let references = &comparison.references;
     match references.assessment.verdict {
-        _ if references.utterances == 0 => Some("references: judge disagreements under Adjudicate".to_owned()),
-        Found::Inconclusive { doubt: Doubt::TooWide { more: Some(more) } } => Some(format!(
-            "about {} more references, from {} more devices",
-            more.references, more.devices
-        )),
+        _ if references.utterances == 0 => {
+            Some("references: judge disagreements under Adjudicate".to_owned())
+        }
+        Found::Inconclusive { doubt: Doubt::TooWide { more: Some(more) } } => {
+            Some(format!("about {} more references, from {} more devices", more.references, more.devices))
+        }
         Found::Inconclusive { doubt: Doubt::TooWide { more: None } } => {
             Some("nothing: the difference is too close to the limit for any amount of references".to_owned())
         }
@@ -100,7 +101,12 @@ fn slice(comparison: &Comparison) -> SliceRow {
     }
 }
 
-async fn detail(app: &App, key: &PairKey, filter: &PairFilter, whole: &Comparison) -> Result<PairDetail, PageError> {
+async fn detail(
+    app: &App,
+    key: &PairKey,
+    filter: &PairFilter,
+    whole: &Comparison,
+) -> Result<PairDetail, PageError> {
     let margin = app.settings.margin;
     let mut matrix = OutcomeMatrix {
         names: OUTCOMES.iter().map(|(name, _)| (*name).to_owned()).collect(),
@@ -116,7 +122,10 @@ async fn detail(app: &App, key: &PairKey, filter: &PairFilter, whole: &Compariso
         let rows = compare(&app.store, key, filter, by, &app.settings.sampling, margin).await?;
         // One value tells nothing that the whole does not.
         if rows.len() > 1 {
-            slices.push(SliceGroup { dimension: by.title().to_owned(), rows: rows.iter().map(slice).collect() });
+            slices.push(SliceGroup {
+                dimension: by.title().to_owned(),
+                rows: rows.iter().map(slice).collect(),
+            });
         }
     }
     let per_1000 = |sum: f64| (sum > 0.0).then(|| sum * 1000.0 / whole.utterances.max(1) as f64);
@@ -199,7 +208,9 @@ pub(super) async fn show(
     };
     let (mut pairs, mut shown) = (Vec::new(), None);
     for key in &keys {
-        let whole = compare(&app.store, key, &filter, SliceBy::Nothing, &app.settings.sampling, app.settings.margin).await?;
+        let whole =
+            compare(&app.store, key, &filter, SliceBy::Nothing, &app.settings.sampling, app.settings.margin)
+                .await?;
         let Some(whole) = whole.into_iter().next() else { continue };
         let is_chosen = Some(key) == chosen_key.as_ref();
         pairs.push(PairSummary {

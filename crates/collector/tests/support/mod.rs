@@ -64,7 +64,8 @@ impl Running {
     /// Sends a batch; status and answer.
     pub async fn send(&self, token: &str, batch: &Value) -> (StatusCode, Value) {
         let body = zstd::encode_all(batch.to_string().as_bytes(), 1).unwrap();
-        let request = self.post("/api/v1/batches").bearer_auth(token).header("content-encoding", "zstd").body(body);
+        let request =
+            self.post("/api/v1/batches").bearer_auth(token).header("content-encoding", "zstd").body(body);
         answer(request).await
     }
 

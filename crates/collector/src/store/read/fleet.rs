@@ -51,7 +51,11 @@ pub struct LossRow {
 
 impl Store {
     /// Hours of all devices, or of one, since `since_ms`.
-    pub(crate) async fn hours(&self, device_id: Option<&str>, since_ms: i64) -> Result<Vec<DeviceDay>, StoreError> {
+    pub(crate) async fn hours(
+        &self,
+        device_id: Option<&str>,
+        since_ms: i64,
+    ) -> Result<Vec<DeviceDay>, StoreError> {
         let sql = "select device_id, begin_ms, cast(sum(utterances) as bigint), cast(sum(failures) as bigint) \
                    from rollups where period_ms = $1 and begin_ms >= $2 and ($3 = '' or device_id = $3) \
                    group by device_id, begin_ms order by device_id, begin_ms";

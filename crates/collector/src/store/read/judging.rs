@@ -89,7 +89,10 @@ const PROBABILITY: &str = "(case when p.substitutions + p.deletions + p.insertio
 
 /// The same with the design in other places.
 fn probability(per_edit: usize, agreeing: usize) -> String {
-    PROBABILITY.replace("$1", &format!("$A{per_edit}")).replace("$2", &format!("${agreeing}")).replace("$A", "$")
+    PROBABILITY
+        .replace("$1", &format!("$A{per_edit}"))
+        .replace("$2", &format!("${agreeing}"))
+        .replace("$A", "$")
 }
 
 const EDITS: &str = "(p.substitutions + p.deletions + p.insertions)";
@@ -150,7 +153,12 @@ impl Store {
     }
 
     /// Keeps a judgement; the reference is sealed with the speaker's key. A second one of the same person replaces the first.
-    pub(crate) async fn judge(&self, of: &Candidate, by: &str, judgement: &Judgement) -> Result<(), StoreError> {
+    pub(crate) async fn judge(
+        &self,
+        of: &Candidate,
+        by: &str,
+        judgement: &Judgement,
+    ) -> Result<(), StoreError> {
         let key = self.person_key(&of.device_id, &of.subject_id).await?;
         let place = context(&["reference", &of.device_id, &of.utterance_id]);
         let reference = judgement.reference.as_deref();

@@ -130,7 +130,8 @@ pub struct Pair {
 const ANSWERED: &str = "(case when p.shadow_outcome in ('transcript', 'no_speech', 'empty') \
      and p.primary_outcome in ('transcript', 'no_speech', 'empty') then 1 else 0 end)";
 const EDITS: &str = "(p.substitutions + p.deletions + p.insertions)";
-const LONGER: &str = "(case when p.primary_words > p.shadow_words then p.primary_words else p.shadow_words end)";
+const LONGER: &str =
+    "(case when p.primary_words > p.shadow_words then p.primary_words else p.shadow_words end)";
 
 impl PairFilter {
     /// `where …` with the pair's engines, and its values.
@@ -161,7 +162,9 @@ impl Store {
              group by p.primary_engine, p.shadow_engine order by count(*) desc, 1, 2 limit 50"
         );
         let rows = self.db.rows(sql, values).await?;
-        rows.iter().map(|row| Ok(PairKey { primary_engine: row.text(0)?, shadow_engine: row.text(1)? })).collect()
+        rows.iter()
+            .map(|row| Ok(PairKey { primary_engine: row.text(0)?, shadow_engine: row.text(1)? }))
+            .collect()
     }
 
     /// Sums by device and slice.

@@ -61,7 +61,8 @@ impl Store {
             clips: count("select count(*) from clips").await?,
             clip_bytes: count("select cast(coalesce(sum(bytes), 0) as bigint) from clips").await?,
             people: count("select count(*) from person_keys where wrapped is not null").await?,
-            devices: count("select count(distinct device_id) from person_keys where wrapped is not null").await?,
+            devices: count("select count(distinct device_id) from person_keys where wrapped is not null")
+                .await?,
         })
     }
 
@@ -69,7 +70,12 @@ impl Store {
     pub(crate) async fn audit(&self, offset: usize, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
         let sql = "select at_ms, who, action, target from audit order by at_ms desc limit $1 offset $2";
         let entry = |row: &Row| -> Result<AuditEntry, StoreError> {
-            Ok(AuditEntry { at_ms: row.int(0)?, who: row.text(1)?, action: row.text(2)?, target: row.text(3)? })
+            Ok(AuditEntry {
+                at_ms: row.int(0)?,
+                who: row.text(1)?,
+                action: row.text(2)?,
+                target: row.text(3)?,
+            })
         };
         self.db.rows(sql, values![limit, offset]).await?.iter().map(entry).collect()
     }
@@ -115,7 +121,10 @@ impl Store {
         for (name, sql) in [
             ("text", "select 1 from texts where device_id = $1 and field <> 'speaker' limit 1"),
             ("audio", "select 1 from clips where device_id = $1 limit 1"),
-            ("speaker", "select 1 from person_keys where device_id = $1 and subject_id <> '' and wrapped is not null limit 1"),
+            (
+                "speaker",
+                "select 1 from person_keys where device_id = $1 and subject_id <> '' and wrapped is not null limit 1",
+            ),
         ] {
             if found(sql).await? {
                 consents.push(name.to_owned());

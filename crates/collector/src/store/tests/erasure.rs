@@ -29,7 +29,10 @@ async fn texts_are_sealed_searchable_and_never_in_the_clear(f: Fixture) {
         said(2, "Play some music in the kitchen", None, 1),
     ];
     f.store.append("pi", batch(head(1), &lines)).await.unwrap();
-    f.store.append("laptop", batch(head(1), &[said(1, "kitchen lantern off", Some("bob"), 1)])).await.unwrap();
+    f.store
+        .append("laptop", batch(head(1), &[said(1, "kitchen lantern off", Some("bob"), 1)]))
+        .await
+        .unwrap();
     let texts = f.store.texts("pi", "u-1").await.unwrap();
     assert_eq!(texts.primary.as_deref(), Some("Turn on the kitchen lantern."));
     let found = async |query: &str| f.store.search(query, None, 0, (0, 10)).await.unwrap().0;
@@ -68,7 +71,10 @@ async fn an_erased_person_is_gone_and_old_consents_are_void(f: Fixture) {
         assert!(!contains(&files, wrapped), "a key is left: {}", to_hex(wrapped));
     }
     // What the device still held back under the old consent is not kept; under a new one it is.
-    let late = [said(3, "late secret", Some("ann"), granted), said(4, "new words", Some("ann"), now_ms() as u64 + 1)];
+    let late = [
+        said(3, "late secret", Some("ann"), granted),
+        said(4, "new words", Some("ann"), now_ms() as u64 + 1),
+    ];
     f.store.append("pi", batch(head(3), &late)).await.unwrap();
     assert!(f.store.search("late", None, 0, (0, 10)).await.unwrap().0.is_empty());
     assert_eq!(f.store.search("words", None, 0, (0, 10)).await.unwrap().0.len(), 1);
@@ -82,7 +88,9 @@ async fn an_erased_device_is_gone_and_goes_on_from_its_mark(f: Fixture) {
     let erasing = f.store.erase(&EraseScope::Device("pi".to_owned()), "pi").await.unwrap();
     let receipt = f.store.erased(erasing).await.unwrap();
     assert_eq!((receipt.records, receipt.texts, receipt.keys), (2, 1, 1));
-    assert!(stored(&f.store, "pi").await.is_empty() && f.store.hours(Some("pi"), 0).await.unwrap().is_empty());
+    assert!(
+        stored(&f.store, "pi").await.is_empty() && f.store.hours(Some("pi"), 0).await.unwrap().is_empty()
+    );
     assert_eq!(stored(&f.store, "laptop").await.len(), 2);
     // Made before the erasure, sent after it: the mark moves, nothing is kept.
     let mut old = utterance(3);

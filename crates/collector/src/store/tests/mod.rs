@@ -4,8 +4,8 @@
 mod postgres;
 
 use earwitness_telemetry::{
-    BatchHead, Consent, Consented, LossReason, LostRange, Outcome, Record, RecordLine, Scope, ShadowRecord, Speaker,
-    UtteranceRecord,
+    BatchHead, Consent, Consented, LossReason, LostRange, Outcome, Record, RecordLine, Scope, ShadowRecord,
+    Speaker, UtteranceRecord,
 };
 use serde_json::json;
 
@@ -89,8 +89,12 @@ fn utterance(n: u64) -> RecordLine {
         ..UtteranceRecord::default()
     };
     record.software.recognize_ms = 100.0 + (n % 100) as f64;
-    record.output.outcome = if n % 10 == 0 { Outcome::Error } else { Outcome::Transcript };
-    RecordLine { recorded_unix_ms: now_ms() as u64, record: Record::Utterance(Box::new(record)), consented: None }
+    record.output.outcome = if n.is_multiple_of(10) { Outcome::Error } else { Outcome::Transcript };
+    RecordLine {
+        recorded_unix_ms: now_ms() as u64,
+        record: Record::Utterance(Box::new(record)),
+        consented: None,
+    }
 }
 
 fn utterances(first: u64, count: u64) -> NewBatch {

@@ -41,9 +41,11 @@ async fn people_have_keys_and_sign_ins_end(f: Fixture) {
     let cookie = f.store.sign_in("ann").await.unwrap();
     let new_key = f.store.appoint("ann", Role::Admin).await.unwrap();
     assert!(f.store.person_of_key(&key).await.unwrap().is_none());
-    assert!(f.store.person_of_cookie(&cookie).await.unwrap().is_none(), "a new key ends what the old one began");
+    assert!(
+        f.store.person_of_cookie(&cookie).await.unwrap().is_none(),
+        "a new key ends what the old one began"
+    );
     assert!(f.store.dismiss("ann").await.unwrap());
     assert!(f.store.person_of_key(&new_key).await.unwrap().is_none());
     assert!(f.store.people().await.unwrap().is_empty());
 }
-

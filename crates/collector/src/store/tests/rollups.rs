@@ -30,7 +30,10 @@ async fn roll_ups_hold_what_the_records_say(f: Fixture) {
     let (buckets, _) = f.store.series(&of_pi, range, rollup::HOUR_MS, rollup::HOUR_MS).await.unwrap();
     assert_eq!(buckets.values().map(Figures::utterances).sum::<u64>(), 100);
     let offered = f.store.offered(range.0).await.unwrap();
-    assert_eq!((offered.engines, offered.profiles), (vec!["whisper/tiny.en".to_owned()], vec!["laptop".to_owned()]));
+    assert_eq!(
+        (offered.engines, offered.profiles),
+        (vec!["whisper/tiny.en".to_owned()], vec!["laptop".to_owned()])
+    );
 }
 
 fn shadow(n: u64, edits: u64) -> RecordLine {
@@ -50,7 +53,11 @@ fn shadow(n: u64, edits: u64) -> RecordLine {
         snr_db: Some(12.0),
         ..ShadowRecord::default()
     };
-    RecordLine { recorded_unix_ms: now_ms() as u64, record: Record::Shadow(Box::new(record)), consented: None }
+    RecordLine {
+        recorded_unix_ms: now_ms() as u64,
+        record: Record::Shadow(Box::new(record)),
+        consented: None,
+    }
 }
 
 async fn pairs_and_health_are_derived_from_their_records(f: Fixture) {
@@ -73,7 +80,10 @@ async fn pairs_and_health_are_derived_from_their_records(f: Fixture) {
     assert_eq!(by_snr[0].slice, "10 to 20 dB");
     let outcomes = f.store.outcome_counts(&keys[0], &PairFilter::default()).await.unwrap();
     assert!(outcomes.contains(&("transcript".to_owned(), "empty".to_owned(), 1)), "{outcomes:?}");
-    assert_eq!(f.store.median_times(&keys[0], &PairFilter::default()).await.unwrap(), (Some(50.0), Some(80.0)));
+    assert_eq!(
+        f.store.median_times(&keys[0], &PairFilter::default()).await.unwrap(),
+        (Some(50.0), Some(80.0))
+    );
     let (pairs, total) = f.store.disagreements(&keys[0], &PairFilter::default(), (0, 10)).await.unwrap();
     assert_eq!((pairs.len(), total), (2, 2));
     let device = f.store.device("pi").await.unwrap().unwrap();
@@ -105,8 +115,10 @@ async fn two_servers_on_one_store_derive_each_record_once(f: Fixture) {
     for n in 0..20 {
         let device = format!("dev-{n}");
         enrol(&f.store, &device).await;
-        let (one, two) =
-            tokio::join!(f.store.append(&device, utterances(1, 50)), other.append(&device, utterances(1, 50)));
+        let (one, two) = tokio::join!(
+            f.store.append(&device, utterances(1, 50)),
+            other.append(&device, utterances(1, 50))
+        );
         assert_eq!(one.unwrap().stored + two.unwrap().stored, 50);
     }
     let drain = async |store: &Store| while store.derive().await.unwrap() > 0 {};
