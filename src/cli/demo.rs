@@ -1,4 +1,4 @@
-//! `earwitness demo`: the whole on-device pipeline on a recorded reading, at real-time pace.
+//! `earwitness demo`: the whole on-device pipeline on a recorded reading, at real-time pace. With `--fleet`, all around it.
 
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ const READING: &str = "two-cities";
 Examples:
   earwitness demo
   earwitness demo --model base --partials
+  earwitness demo --fleet                      devices, collection server, dashboard: the whole loop, here
+  earwitness demo --fleet --pace 4 --for-s 120
 
 Once the models are installed it needs no network.")]
 pub struct Args {
@@ -30,9 +32,16 @@ pub struct Args {
     partials: bool,
     #[command(flatten)]
     engine: EngineArgs,
+    #[cfg(all(feature = "collect", feature = "telemetry"))]
+    #[command(flatten)]
+    fleet: super::demo_fleet::FleetArgs,
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    #[cfg(all(feature = "collect", feature = "telemetry"))]
+    if args.fleet.fleet {
+        return super::demo_fleet::run(&args.fleet);
+    }
     let begin = Instant::now();
     let profile = args.engine.profile()?;
     let mut needed = vec![READING.to_owned()];

@@ -9,6 +9,8 @@ mod collect;
 mod compare;
 mod compare_html;
 mod demo;
+#[cfg(all(feature = "collect", feature = "telemetry"))]
+mod demo_fleet;
 mod devices;
 mod doctor;
 mod engine;
