@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
@@ -83,6 +83,8 @@ impl StopHandle {
 
 /// How often what came is looked at, when nothing did a moment ago.
 const DERIVE_EVERY: Duration = Duration::from_millis(500);
+/// While batches wait, roll-ups get one part of the time and batches this many.
+const GIVE_WAY: u32 = 4;
 /// How often what is too old is deleted.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -212,6 +214,7 @@ async fn headers(request: Request, next: Next) -> Response {
 /// Takes what came into the roll-ups; gives way to batches that wait to be stored.
 async fn derive(app: Shared, mut stopped: watch::Receiver<bool>) {
     loop {
+        let begin = Instant::now();
         let seen = match app.store.derive().await {
             Ok(seen) => seen,
             Err(error) => {
@@ -220,7 +223,11 @@ async fn derive(app: Shared, mut stopped: watch::Receiver<bool>) {
             }
         };
         app.metrics.derived.inc_by(seen);
-        let pause = if seen == 0 { DERIVE_EVERY } else { Duration::from_millis(1) };
+        let pause = match seen {
+            0 => DERIVE_EVERY,
+            _ if app.store.waiting() > 0 => begin.elapsed() * GIVE_WAY,
+            _ => Duration::from_millis(1),
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = stopped.changed() => return,

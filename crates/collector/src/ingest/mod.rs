@@ -8,7 +8,7 @@
 mod body;
 mod depth;
 
-use earwitness_telemetry::{BatchHead, Consented, OLDEST_SCHEMA_VERSION, Scope, limits};
+use earwitness_telemetry::{BatchHead, Consented, LostRange, OLDEST_SCHEMA_VERSION, Scope, limits};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -44,7 +44,7 @@ pub(crate) struct NewRecord {
     pub(crate) kind: String,
     /// The figures in JSON, as they came.
     pub(crate) body: String,
-    /// Whose utterance, where the body names one.
+    /// Which utterance, where there is a text of it.
     pub(crate) utterance_id: Option<String>,
     pub(crate) consented: Option<Consented>,
 }
@@ -58,9 +58,15 @@ pub(crate) struct NewBatch {
     pub(crate) unreadable: u64,
 }
 
-/// The records, each as it came.
+/// A [`BatchHead`] and the records, each as it came. Written out: flattening would copy the records.
 #[derive(Deserialize)]
-struct WireRecords<'a> {
+struct WireBatch<'a> {
+    schema_version: u32,
+    stream_id: String,
+    first_sequence: u64,
+    sent_unix_ms: u64,
+    #[serde(default)]
+    lost: Vec<LostRange>,
     #[serde(borrow)]
     records: Vec<&'a RawValue>,
 }
@@ -92,8 +98,9 @@ pub(crate) fn parse(json: &[u8]) -> Result<NewBatch, BatchError> {
             limits::MAX_RECORD_DEPTH
         ))
     })?;
-    let head: BatchHead = serde_json::from_slice(json).map_err(BatchError::Json)?;
-    let WireRecords { records } = serde_json::from_slice(json).map_err(BatchError::Json)?;
+    let wire: WireBatch = serde_json::from_slice(json).map_err(BatchError::Json)?;
+    let WireBatch { schema_version, stream_id, first_sequence, sent_unix_ms, lost, records } = wire;
+    let head = BatchHead { schema_version, stream_id, first_sequence, sent_unix_ms, lost };
     check_head(&head, records.len())?;
     let mut batch = NewBatch { records: Vec::with_capacity(records.len()), unreadable: 0, head };
     for (sequence, raw) in (batch.head.first_sequence..).zip(records) {
@@ -163,8 +170,10 @@ fn record(sequence: u64, raw: &str) -> Result<NewRecord, BatchError> {
         Some(consented) => Some(check_consent(sequence, consented.get())?),
         None => None,
     };
-    let of_utterance = serde_json::from_str::<OfUtterance>(wire.body.get());
-    let utterance_id = of_utterance.ok().and_then(|body| body.utterance_id).filter(|id| limits::valid_id(id));
+    // Only texts are kept by their utterance.
+    let of_utterance =
+        consented.as_ref().and_then(|_| serde_json::from_str::<OfUtterance>(wire.body.get()).ok());
+    let utterance_id = of_utterance.and_then(|body| body.utterance_id).filter(|id| limits::valid_id(id));
     let kind = if limits::valid_id(wire.kind) { wire.kind } else { UNREADABLE };
     Ok(NewRecord {
         sequence,

@@ -9,12 +9,12 @@ use super::db::{Tx, values};
 use super::rollup::{DAY_MS, Figures, HOUR_MS, MINUTE_MS};
 use super::{Store, StoreError, now_ms};
 
-/// Records of one stream in one step.
+/// Records of one stream in one step, and about as many in one transaction.
 const MAX_RECORDS: i64 = 2_000;
 /// Streams in one transaction.
 const MAX_STREAMS: i64 = 16;
 /// How old a record may be to go into minutes: what is older is looked at by the hour.
-const MINUTES_FOR_MS: i64 = 25 * HOUR_MS;
+const MINUTES_FOR_MS: i64 = 75 * MINUTE_MS;
 
 /// Which roll-up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,61 +35,89 @@ struct Sums {
     session: Option<String>,
 }
 
+/// Records of one stream that are in no roll-up yet, added up.
+struct Behind {
+    device_id: String,
+    stream_id: String,
+    from: i64,
+    to: i64,
+    sums: Sums,
+}
+
 impl Store {
     /// Takes some of what came since the last time into the roll-ups; the number of records seen, 0 if there are none.
+    ///
+    /// Reading and adding up hold no lock, so that batches do not wait for it. What is written counts only if the
+    /// stream's `derived_to` is still where the reading began: another server may have been faster, or the device erased.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is changed then.
     pub async fn derive(&self) -> Result<u64, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let lock = if self.db.is_sqlite() { "" } else { " for update skip locked" };
-        let behind = tx
+        let streams = self
+            .db
             .rows(
                 format!(
                     "select device_id, stream_id, derived_to, high_water from streams \
-                     where derived_to < high_water limit {MAX_STREAMS}{lock}"
+                     where derived_to < high_water order by random() limit {MAX_STREAMS}"
                 ),
                 Vec::new(),
             )
             .await?;
-        let mut seen = 0;
-        for row in behind {
-            let (device, stream) = (row.text(0)?, row.text(1)?);
-            seen += self.derive_stream(&mut tx, &device, &stream, row.int(2)?, row.int(3)?).await?;
+        let (mut behind, mut seen) = (Vec::new(), 0);
+        for row in streams {
+            // Enough for one transaction.
+            if seen >= MAX_RECORDS {
+                break;
+            }
+            let (from, high_water) = (row.int(2)?, row.int(3)?);
+            let to = high_water.min(from.saturating_add(MAX_RECORDS));
+            let (device_id, stream_id) = (row.text(0)?, row.text(1)?);
+            let sums = self.add_up(&device_id, &stream_id, from, to).await?;
+            // Lost records count as seen: there may be more behind them.
+            seen += to - from;
+            behind.push(Behind { device_id, stream_id, from, to, sums });
+        }
+        if behind.is_empty() {
+            return Ok(0);
+        }
+        // One order for all servers, as for batches.
+        behind.sort_by(|a, b| (&a.device_id, &a.stream_id).cmp(&(&b.device_id, &b.stream_id)));
+        let mut tx = self.db.begin().await?;
+        for stream in behind {
+            let moved = tx
+                .run(
+                    "update streams set derived_to = $1 where device_id = $2 and stream_id = $3 and derived_to = $4",
+                    values![stream.to, &stream.device_id, &stream.stream_id, stream.from],
+                )
+                .await?;
+            if moved == 1 {
+                self.save(&mut tx, &stream.device_id, stream.sums).await?;
+            }
         }
         tx.commit().await?;
-        Ok(seen)
+        Ok(seen as u64)
     }
 
-    async fn derive_stream(
-        &self,
-        tx: &mut Tx,
-        device: &str,
-        stream: &str,
-        from: i64,
-        high_water: i64,
-    ) -> Result<u64, StoreError> {
-        let to = high_water.min(from.saturating_add(MAX_RECORDS));
-        let rows = tx
+    async fn add_up(&self, device: &str, stream: &str, from: i64, to: i64) -> Result<Sums, StoreError> {
+        let rows = self
+            .db
             .rows(
                 "select kind, recorded_ms, body from records \
                  where device_id = $1 and stream_id = $2 and sequence > $3 and sequence <= $4 order by sequence",
                 values![device, stream, from, to],
             )
             .await?;
-        let mut sums = Sums::default();
-        let minutes_from = now_ms() - MINUTES_FOR_MS;
-        for row in &rows {
-            sums.add(&row.text(0)?, row.int(1)?, &row.text(2)?, minutes_from);
-        }
-        self.save(tx, device, sums).await?;
-        tx.run(
-            "update streams set derived_to = $1 where device_id = $2 and stream_id = $3",
-            values![to, device, stream],
-        )
-        .await?;
-        // Lost records count as seen: there may be more behind them.
-        Ok((to - from) as u64)
+        let add_up = move || -> Result<Sums, StoreError> {
+            let mut sums = Sums::default();
+            let minutes_from = now_ms() - MINUTES_FOR_MS;
+            for row in &rows {
+                sums.add(&row.text(0)?, row.int(1)?, &row.text(2)?, minutes_from);
+            }
+            Ok(sums)
+        };
+        // Milliseconds of work: not on the threads that wait for sockets.
+        let added = tokio::task::spawn_blocking(add_up).await;
+        added.unwrap_or_else(|_| Err(StoreError::Damaged("records could not be added up".to_owned())))
     }
 
     async fn save(&self, tx: &mut Tx, device: &str, sums: Sums) -> Result<(), StoreError> {

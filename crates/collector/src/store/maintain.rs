@@ -4,8 +4,8 @@ use super::db::values;
 use super::rollup::{DAY_MS, HOUR_MS, MINUTE_MS};
 use super::{Store, StoreError, now_ms, postgres, sqlite};
 
-/// Minutes are kept this long: the last day is looked at closely.
-const MINUTES_FOR_MS: i64 = 48 * HOUR_MS;
+/// Minutes are kept this long: the last hour is looked at closely.
+const MINUTES_FOR_MS: i64 = 3 * HOUR_MS;
 /// Rows deleted in one transaction, so that batches never wait long.
 const STEP: i64 = 10_000;
 

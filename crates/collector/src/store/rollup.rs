@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::sketch::LatencySketch;
 
-/// Lengths of roll-ups, ms: a minute (kept for a day or so), an hour, a day.
+/// Lengths of roll-ups, ms: a minute (kept for some hours), an hour, a day.
 pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const DAY_MS: i64 = 86_400_000;
