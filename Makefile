@@ -1,7 +1,7 @@
 # Everything there is to do here. `make` alone lists it.
 #
 # ARGS goes to the program that the target runs:
-#   make demo ARGS="--model base"
+#   make demo ARGS="--for-s 120"
 #   make test ARGS="--test audio_files"
 #
 # Cargo works from Cargo.lock as it stands (--locked). Once the crates are downloaded it needs no
@@ -25,10 +25,13 @@ target_dir = "$$($(CARGO) metadata --format-version 1 --no-deps --locked --offli
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-demo: ## Build, install what is missing, transcribe a recorded reading as if spoken now
+# Ctrl-C ends it; ARGS="--for-s SECONDS" ends it by itself, --listen and --folder see `earwitness demo --help`.
+demo: ## Build, install what is missing, transcribe a reading as if spoken now, then devices, server and dashboard
 	@$(setup) demo
 	$(CARGO) build --release --locked
-	@$(target_dir)/release/earwitness demo $(ARGS)
+	@$(target_dir)/release/earwitness demo
+	@echo "Now with simulated devices, a collection server and its dashboard. Ctrl-C ends it." >&2
+	@$(target_dir)/release/earwitness demo --fleet $(ARGS)
 
 test: ## Install the models and recordings that the tests use, run every test
 	@$(setup) test

