@@ -7,9 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 use earwitness::scoring::fleet::{Margin, SamplingDesign};
+use earwitness_collector::export::{
+    ExportError, ExportRow, ExportSummary, Folder, KaldiExport, NemoExport, ParquetExport,
+};
 use earwitness_collector::store::{Retention, Role, Store, StoreOptions};
 use earwitness_collector::vault::Vault;
-use earwitness_collector::{RequestLimits, Server, Settings};
+use earwitness_collector::{Clips, RequestLimits, Server, Settings};
 
 use super::exit::{CliError, Exit, eprint_line};
 use super::printer::print_line;
@@ -20,6 +23,7 @@ Examples:
   earwitness collect --store postgres://ew@db/ew --clips s3://clips/ew --key-file ew.key
   earwitness collect --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem
   earwitness collect code                                   a code that enrols one device
+  earwitness collect export --format nemo --to out/         texts and recordings with consent
   earwitness collect appoint ann --role labeller            an access key for Ann, shown once
 
 The first start appoints the administrator `admin` and prints the access key. Devices are enrolled with
@@ -45,7 +49,7 @@ pub struct Args {
     store: Option<String>,
 
     /// Recordings: a folder or s3://BUCKET/PREFIX [default: FOLDER/clips].
-    #[arg(long, value_name = "PATH|URL")]
+    #[arg(long, value_name = "PATH|URL", global = true)]
     clips: Option<String>,
 
     /// The server key, made if it is not there; servers on one database share it [default: FOLDER/server.key].
@@ -115,6 +119,88 @@ enum Action {
     },
     /// List devices, as JSON lines.
     Devices,
+    /// Write what people consented to into a folder, for training and evaluation.
+    Export {
+        /// `nemo` (JSON lines), `kaldi` (data folder) or `parquet` (Hugging Face datasets).
+        #[arg(long, value_enum)]
+        format: ExportFormat,
+        /// New or empty folder.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExportFormat {
+    Nemo,
+    Kaldi,
+    Parquet,
+}
+
+/// Where an export goes.
+enum Export {
+    Nemo(NemoExport<Folder>),
+    Kaldi(KaldiExport<Folder>),
+    Parquet(ParquetExport<std::io::BufWriter<std::fs::File>>),
+}
+
+impl Export {
+    fn new(format: ExportFormat, to: &std::path::Path) -> Result<Self> {
+        std::fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+        if std::fs::read_dir(to)?.next().is_some() {
+            let message = format!("{} is not empty: choose a new folder for the export", to.display());
+            return Err(CliError::new(Exit::Usage, message).into());
+        }
+        Ok(match format {
+            ExportFormat::Nemo => Self::Nemo(NemoExport::new(Folder::new(to))),
+            ExportFormat::Kaldi => Self::Kaldi(KaldiExport::new(Folder::new(to))),
+            ExportFormat::Parquet => {
+                let file = std::fs::File::create_new(to.join("train.parquet"))?;
+                Self::Parquet(ParquetExport::new(std::io::BufWriter::new(file))?)
+            }
+        })
+    }
+
+    fn add(&mut self, row: ExportRow) -> Result<(), ExportError> {
+        match self {
+            Self::Nemo(export) => export.add(&row),
+            Self::Kaldi(export) => export.add(&row),
+            Self::Parquet(export) => export.add(row),
+        }
+    }
+
+    fn finish(self) -> Result<ExportSummary> {
+        Ok(match self {
+            Self::Nemo(export) => export.finish()?,
+            Self::Kaldi(export) => export.finish()?,
+            Self::Parquet(export) => {
+                let (summary, output) = export.finish()?;
+                output.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+                summary
+            }
+        })
+    }
+}
+
+/// Utterances that are read at a time.
+const EXPORT_PAGE: usize = 100;
+
+async fn export(store: &Store, clips: &Clips, format: ExportFormat, to: &std::path::Path) -> Result<()> {
+    let mut export = Export::new(format, to)?;
+    let mut after = (String::new(), String::new());
+    loop {
+        let rows = store.export_rows(clips, &after, EXPORT_PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = (last.device_id.clone(), last.utterance_id.clone());
+        for row in rows {
+            export.add(row)?;
+        }
+    }
+    let summary = export.finish()?;
+    let line = serde_json::json!({
+        "rows": summary.rows, "without_audio": summary.without_audio, "without_text": summary.without_text, "folder": to,
+    });
+    Ok(print_line(&line.to_string())?)
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -224,6 +310,11 @@ async fn administer(args: &Args, action: &Action) -> Result<()> {
             let key = store.appoint(name, role).await?;
             store.note("command line", "appoint", &format!("{name} {}", role.name())).await?;
             print_line(&key)?;
+        }
+        Action::Export { format, to } => {
+            let clips = Clips::open(&settings.clips)?;
+            export(&store, &clips, *format, to).await?;
+            store.note("command line", "export", "").await?;
         }
         Action::Devices => {
             for device in store.devices().await? {

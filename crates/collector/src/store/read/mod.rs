@@ -1,5 +1,6 @@
 //! What pages and reports ask the store. Nothing here writes.
 
+mod exporting;
 mod fleet;
 mod judging;
 mod pairs;
