@@ -83,8 +83,6 @@ pub struct StreamRow {
     pub high_water: u64,
     /// Records stored.
     pub stored: u64,
-    /// Records that came again, without effect.
-    pub duplicates: u64,
     /// Records that the server could not read and keeps as they came.
     pub unreadable: u64,
     /// Records that will never come.

@@ -76,7 +76,9 @@ impl Unit {
                 format!("{sign}{}", digits(value * 100.0))
             }
             Self::Bytes => bytes(value),
-            Self::Times | Self::Logarithm | Self::Count => digits(value),
+            Self::Times | Self::Logarithm => digits(value),
+            // Percentiles are known to 1 %: half a word is no word.
+            Self::Count => digits(value.round()),
             _ => format!("{} {}", digits(value), self.symbol()),
         }
     }
@@ -162,6 +164,10 @@ mod tests {
         assert_eq!(Unit::RatioDifference.show(Some(-0.004)), "−0.4");
         assert_eq!(Unit::Bytes.show(Some(350.0 * 1048576.0)), "350 MiB");
         assert_eq!(Unit::Hertz.show(Some(7400.0)), "7.4 kHz");
+        assert_eq!(
+            (Unit::Count.show(Some(1.99)), Unit::Count.show(Some(0.3))),
+            ("2".to_owned(), "0".to_owned())
+        );
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
     }
 }

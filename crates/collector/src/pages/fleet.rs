@@ -45,9 +45,10 @@ impl FleetPage {
 
     /// In words.
     pub(crate) fn silent_after(&self) -> String {
-        match self.silent_after_ms / 60_000 {
-            minutes if minutes >= 120 => format!("{} hours", count(minutes / 60)),
-            minutes => format!("{} minutes", count(minutes)),
+        match self.silent_after_ms / 1000 {
+            seconds if seconds >= 7200 => format!("{} hours", count(seconds / 3600)),
+            seconds if seconds >= 120 => format!("{} minutes", count(seconds / 60)),
+            seconds => format!("{} seconds", count(seconds)),
         }
     }
 

@@ -59,6 +59,8 @@ pub struct PairDetail {
     pub devices: u64,
     /// Pooled disagreement in `[0, 1]`; interval by bootstrap over devices.
     pub disagreement: Option<Estimate>,
+    /// Why that has no interval, in words.
+    pub no_interval: Option<String>,
     /// Median recognition time of the primary, ms.
     pub primary_p50_ms: Option<f64>,
     /// Median recognition time of the shadow, ms.

@@ -10,8 +10,8 @@ use super::session::Signed;
 use super::{Asked, Page, PageError, Visitor, clip_href, go_to, live, page, shadow, unix};
 use crate::api::{App, Shared};
 use crate::pages::{
-    ConfirmPage, DevicePage, FilterBar, LostRow, Metric, Section, SessionRow, StreamRow, TimeRange,
-    UtteranceRow, segment,
+    ConfirmPage, DevicePage, FilterBar, LostRow, Metric, Section, SessionRow, StreamRow, UtteranceRow,
+    segment,
 };
 use crate::store::rollup::DAY_MS;
 use crate::store::{EraseScope, FigureFilter, PairFilter, Role, now_ms, outcome_name};
@@ -32,7 +32,7 @@ pub(super) async fn show(
 ) -> Page {
     let Some(device) = app.store.device(&device_id).await? else { return Err(PageError::not_found()) };
     let now = now_ms();
-    let range = query.range.as_deref().and_then(TimeRange::from_key).unwrap_or_default();
+    let range = live::range(query.range.as_deref(), Some(device.enrolled_ms), now);
     let filter = FigureFilter { device_id: Some(device_id.clone()), ..FigureFilter::default() };
     let span = live::span(&app, &filter, range).await?;
     let hours = app.store.hours(Some(&device_id), now - DAY_MS).await?;
@@ -66,7 +66,6 @@ pub(super) async fn show(
                 last_seen_unix_ms: unix(stream.last_ms),
                 high_water: stream.high_water as u64,
                 stored: (stream.high_water - stream.lost) as u64,
-                duplicates: 0,
                 unreadable: stream.unreadable as u64,
                 lost: stream.lost as u64,
             })

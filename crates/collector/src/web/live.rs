@@ -32,6 +32,18 @@ pub(super) struct Span {
     pub(super) devices: usize,
 }
 
+/// The range that was asked for; else a day, or what is enough where nobody can have reported before: `first_ms` is when
+/// the first device was enrolled.
+pub(super) fn range(asked: Option<&str>, first_ms: Option<i64>, now_ms: i64) -> TimeRange {
+    let age_ms = first_ms.map_or(i64::MAX, |first_ms| now_ms.saturating_sub(first_ms));
+    let usual = match age_ms {
+        age_ms if age_ms < 15 * MINUTE_MS => TimeRange::QuarterHour,
+        age_ms if age_ms < HOUR_MS => TimeRange::Hour,
+        _ => TimeRange::default(),
+    };
+    asked.and_then(TimeRange::from_key).unwrap_or(usual)
+}
+
 /// The range's figures, from the shortest roll-ups that are kept for it.
 pub(super) async fn span(app: &App, filter: &FigureFilter, range: TimeRange) -> Result<Span, PageError> {
     let (period_ms, step_ms) = match range {
@@ -115,7 +127,9 @@ pub(super) async fn show(
     visitor: Visitor,
     Asked(query): Asked<LiveQuery>,
 ) -> Page {
-    let range = query.range.as_deref().and_then(TimeRange::from_key).unwrap_or_default();
+    let enrolled = app.store.devices().await?;
+    let first_ms = enrolled.iter().map(|device| device.enrolled_ms).min();
+    let range = range(query.range.as_deref(), first_ms, now_ms());
     let filter = FigureFilter {
         device_id: chosen(&query.device),
         engine: chosen(&query.engine),
@@ -124,7 +138,7 @@ pub(super) async fn show(
     };
     let span = span(&app, &filter, range).await?;
     let offered = app.store.offered(span.from_ms).await?;
-    let devices = app.store.devices().await?.into_iter().map(|device| device.device_id).collect();
+    let devices = enrolled.into_iter().map(|device| device.device_id).collect();
     let outcomes = span.buckets.iter().map(|(at, figures)| {
         let mut counts = [0; 6];
         counts.copy_from_slice(&figures.outcomes[..6]);
@@ -151,4 +165,20 @@ pub(super) async fn show(
         outcomes: outcomes.collect(),
         metrics: series(&span, &Metric::LIVE),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_of_minutes_is_shown_by_minutes_unless_asked_otherwise() {
+        let now = 100 * DAY_MS;
+        let first = Some(now - 10 * MINUTE_MS);
+        assert_eq!(range(None, first, now), TimeRange::QuarterHour);
+        assert_eq!(range(Some("7d"), first, now), TimeRange::Week);
+        assert_eq!(range(Some("nonsense"), Some(now - 20 * MINUTE_MS), now), TimeRange::Hour);
+        assert_eq!(range(None, Some(now - DAY_MS), now), TimeRange::Day);
+        assert_eq!(range(None, None, now), TimeRange::Day);
+    }
 }

@@ -135,6 +135,7 @@ async fn detail(
         utterances: whole.utterances,
         devices: whole.devices,
         disagreement: estimate(&whole.disagreement, whole.disagreement_rate),
+        no_interval: whole.disagreement.as_ref().err().map(ToString::to_string),
         primary_p50_ms,
         shadow_p50_ms,
         latency_difference_ms: estimate(&whole.latency, None),

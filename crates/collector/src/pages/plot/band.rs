@@ -3,7 +3,7 @@
 use super::scale::{Scale, round_ticks, time_ticks};
 use super::{Anchor, Drawing, Span, Svg};
 use crate::pages::figure::{Unit, digits};
-use crate::pages::metric::{MetricSeries, Point, Spread};
+use crate::pages::metric::{Metric, MetricSeries, Point, Spread};
 
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 168.0;
@@ -22,7 +22,7 @@ pub fn band(series: &MetricSeries, span: &Span) -> Svg {
     let mut drawing = Drawing::image("band", WIDTH, HEIGHT, metric.title(), &description);
 
     let x = Scale::new(span.from_unix_ms as f64, span.to_unix_ms as f64, LEFT, WIDTH - RIGHT);
-    let (low, high) = extent(values(), metric.spread());
+    let (low, high) = extent(values(), metric);
     let (symbol, divisor) = metric.unit().axis(high.abs().max(low.abs()));
     let ticks = round_ticks(low / divisor, high / divisor, 4);
     let ends = (ticks[0] * divisor, ticks[ticks.len() - 1] * divisor);
@@ -119,21 +119,27 @@ fn runs(points: &[Point], span: Span) -> Vec<Vec<Point>> {
     runs
 }
 
-/// Lowest and highest value to draw. What piles up at 0 is drawn from 0.
-fn extent(values: impl Iterator<Item = f64>, spread: Spread) -> (f64, f64) {
-    let (low, high) = values
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    match (low <= high, spread) {
+/// Lowest and highest value to draw. What piles up at 0 is drawn from 0, and from 0 to 1 % or to 1 if it is nothing else.
+fn extent(values: impl Iterator<Item = f64>, metric: Metric) -> (f64, f64) {
+    let (low, high) = bounds(values);
+    let least = if metric.unit() == Unit::Ratio { 0.01 } else { 1.0 };
+    match (low <= high, metric.spread()) {
         (false, _) => (0.0, 1.0),
         (true, Spread::Centre) => (low, high),
+        (true, _) if low == 0.0 && high == 0.0 => (0.0, least),
         (true, _) => (low.min(0.0), high.max(0.0)),
     }
+}
+
+/// Infinite and the wrong way round if there is no value.
+fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
 }
 
 /// What a look at the plot would tell.
 fn describe(series: &MetricSeries, values: impl Iterator<Item = f64>) -> String {
     let unit: Unit = series.metric.unit();
-    let (low, high) = extent(values, Spread::Centre);
+    let (low, high) = bounds(values);
     let names = series.metric.spread().labels();
     let overall = [series.overall.low, series.overall.middle, series.overall.high];
     let figures: Vec<String> = names

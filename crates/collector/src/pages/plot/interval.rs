@@ -27,9 +27,11 @@ impl IntervalScale {
         margin: Option<f64>,
     ) -> Self {
         let margin = margin.filter(|margin| margin.is_finite());
-        let ends =
-            estimates.into_iter().filter(|estimate| estimate.finite()).flat_map(|e| [e.low, e.high, e.value]);
-        let ends = ends.chain(margin.map(|margin| margin * 1.5)).chain([0.0]);
+        let ends = estimates.into_iter().flat_map(|estimate| match estimate.finite() {
+            true => [estimate.low, estimate.high, estimate.value],
+            false => [estimate.value; 3],
+        });
+        let ends = ends.filter(|end| end.is_finite()).chain(margin.map(|margin| margin * 1.5)).chain([0.0]);
         let (mut low, mut high) =
             ends.fold((0.0_f64, 0.0_f64), |(low, high), end| (low.min(end), high.max(end)));
         if margin.is_some() {
@@ -50,13 +52,16 @@ impl IntervalScale {
     }
 }
 
-/// Draws one estimate: a bar over its interval, a mark at its value. `title` says what of.
+/// Draws one estimate: a bar over its interval, a mark at its value; an open mark where no interval is known. `title` says
+/// what of.
 pub fn interval(estimate: Option<&Estimate>, scale: &IntervalScale, title: &str) -> Svg {
     let height = 22.0;
+    let bare = estimate.map(|estimate| estimate.value).filter(|value| value.is_finite());
     let estimate = estimate.filter(|estimate| estimate.finite());
-    let told = match estimate {
-        Some(estimate) => format!("{title}: {}", estimate.show(scale.unit)),
-        None => format!("{title}: not known"),
+    let told = match (estimate, bare) {
+        (Some(estimate), _) => format!("{title}: {}", estimate.show(scale.unit)),
+        (None, Some(value)) => format!("{title}: {}, without an interval", scale.unit.show(Some(value))),
+        (None, None) => format!("{title}: not known"),
     };
     let mut drawing = Drawing::image("interval", WIDTH, height, &told, "");
     let x = scale.x();
@@ -70,6 +75,8 @@ pub fn interval(estimate: Option<&Estimate>, scale: &IntervalScale, title: &str)
             }
         }
         drawing.circle("value", (x.at(estimate.value), middle), 4.0);
+    } else if let Some(value) = bare.filter(|value| x.holds(*value)) {
+        drawing.circle("bare", (x.at(value), height / 2.0), 4.0);
     }
     drawing.finish()
 }

@@ -106,6 +106,23 @@ fn intervals_beyond_the_scale_are_cut_and_the_margin_is_drawn() {
 }
 
 #[test]
+fn an_estimate_without_an_interval_is_a_mark_that_looks_different() {
+    let bare = Estimate { value: 0.1, low: f64::NAN, high: f64::NAN };
+    let scale = IntervalScale::holding([&bare], Unit::Ratio, None);
+    let svg = interval(Some(&bare), &scale, "Disagreement");
+    let marks = ["bare", "value", "range"].map(|class| occurrences(&svg, &format!("class=\"{class}\"")));
+    assert_eq!(marks, [1, 0, 0]);
+    assert!(svg.to_string().contains("Disagreement: 10 %, without an interval"));
+}
+
+#[test]
+fn shares_that_are_all_zero_are_drawn_from_zero_up() {
+    let none = (0..3).map(|n| Point { high: None, low: None, ..point(n, 0.0) }).collect();
+    let shares = MetricSeries { metric: Metric::ErrorShare, ..series(none) };
+    assert!(!band(&shares, SPAN).to_string().contains("−"));
+}
+
+#[test]
 fn shares_of_a_column_fill_it() {
     let svg = shares(&[OutcomePoint { at_unix_ms: 0, counts: [6, 2, 0, 0, 2, 0] }], SPAN).to_string();
     let heights: f64 = svg
