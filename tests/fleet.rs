@@ -76,6 +76,10 @@ fn run(store_name: &str, store: Option<String>) {
     let mut scene = Scene::new(scratch.path(), store, records, devices, kills);
     scene.offline(kills / 3);
     let offline = begin.elapsed();
+    // PostgreSQL has a disk of its own.
+    if scene.server.store().is_none() {
+        scene.reachable_and_full();
+    }
     scene.online(kills - kills / 3, kills);
     scene.drain();
     let drained = begin.elapsed();
@@ -93,15 +97,17 @@ fn run(store_name: &str, store: Option<String>) {
     assert!(found.capped > 0, "no cap was reached");
     assert!(fleet.kills >= kills && server.kills >= kills);
     eprintln!(
-        "{store_name}: {devices} devices, {} records told and {} told lost; {} stored ({} of them untold), lost {:?}, \
-         of the told ones {} to caps and full disks; {} rolled up; {} duplicate records offered; fleet killed {} times \
-         and {} in a write, server killed {} times and ended {}; network {:?}; {:.0} s ({:.0} s without a server, sent \
+        "{store_name}: {devices} devices, {} records told and {} told lost; {} stored ({} of them untold), lost {:?} \
+         ({} as the devices count), of the told ones {} to caps and full disks; {} rolled up; {} duplicate records offered; fleet killed {} times \
+         and {} in a write, server killed {} times and ended {}, {} batches not stored \
+         on its full disk; network {:?}; {:.0} s ({:.0} s without a server, sent \
          after {:.0} s)",
         found.told,
         found.told_lost,
         found.stored,
         found.untold,
         found.lost,
+        found.counted_lost,
         found.capped,
         found.rolled_up,
         server.duplicates,
@@ -109,6 +115,7 @@ fn run(store_name: &str, store: Option<String>) {
         fleet.torn_kills,
         server.kills,
         server.ends,
+        server.not_stored(),
         network.deeds(),
         begin.elapsed().as_secs_f64(),
         offline.as_secs_f64(),
@@ -185,6 +192,19 @@ impl Scene {
         let made = |device| oracle::read(&self.plan.oracle(device)).len() as u64;
         let thousandths = self.plan.devices.iter().map(|device| (made(device) + 1) * 1000 / device.share);
         thousandths.min().unwrap()
+    }
+
+    /// What 30 days left comes at once, and the server's disk is full.
+    fn reachable_and_full(&mut self) {
+        self.server.start_on_full_disk();
+        self.network.open();
+        let begin = Instant::now();
+        while self.server.not_stored() == 0 {
+            assert!(begin.elapsed() < HANGS, "all was stored: {}", self.server.log());
+            pause(50..51);
+        }
+        pause(200..600);
+        self.server.kill();
     }
 
     /// The server is there, on and off, and so is the fleet.

@@ -35,6 +35,8 @@ pub struct Found {
     pub untold: u64,
     /// Lost records by the reason that was reported.
     pub lost: BTreeMap<String, u64>,
+    /// Lost records as the journals count them.
+    pub counted_lost: u64,
     /// Of those that were told as kept: lost to caps and full disks.
     pub capped: u64,
     pub rolled_up: u64,
@@ -178,6 +180,7 @@ fn check_stream(plan: &Plan, device: &Device, stream: &Stream, records: &[(i64, 
     // What was given up while it was on its way counts on the device, and may have arrived.
     assert!(end.lost == lost || device.kind.may_lose() && end.lost > lost, "{counts}");
     check_told(plan, device, stream, records, found);
+    found.counted_lost += end.lost;
     found.stored += records.len() as u64;
     for (first, last, reason) in &stream.losses {
         *found.lost.entry(reason.clone()).or_default() += last - first + 1;
@@ -217,3 +220,6 @@ fn check_told(plan: &Plan, device: &Device, stream: &Stream, records: &[(i64, St
     }
     found.untold += records.len() as u64 - kept;
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,9 +65,28 @@ impl Collector {
     }
 
     pub fn start(&mut self) {
+        self.start_as(self.command());
+    }
+
+    /// No file of it may grow beyond 2 MiB: SQLite cannot write, as on a full disk.
+    pub fn start_on_full_disk(&mut self) {
+        let server = self.command();
+        let mut shell = Command::new("sh");
+        // The signal is for programs that do not look at errors. Blocks have 512 bytes.
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""]);
+        shell.arg(server.get_program()).args(server.get_args()).stdin(Stdio::null());
+        self.start_as(shell);
+    }
+
+    /// Batches that it could not store, in all its lives.
+    pub fn not_stored(&self) -> usize {
+        let log = std::fs::read(self.folder.join("server.log")).unwrap();
+        String::from_utf8_lossy(&log).matches("a batch could not be stored").count()
+    }
+
+    fn start_as(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "the server runs already");
-        let mut child = self
-            .command()
+        let mut child = command
             .args(["--listen", &format!("127.0.0.1:{}", self.port), "--max-requests-per-s", "100000"])
             .stdout(self.log.try_clone().unwrap())
             .stderr(self.log.try_clone().unwrap())
