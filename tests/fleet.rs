@@ -98,7 +98,7 @@ fn run(store_name: &str, store: Option<String>) {
     assert!(fleet.kills >= kills && server.kills >= kills);
     eprintln!(
         "{store_name}: {devices} devices, {} records told and {} told lost; {} stored ({} of them untold), lost {:?} \
-         ({} as the devices count), of the told ones {} to caps and full disks; {} rolled up; {} duplicate records offered; fleet killed {} times \
+         (given up on the way, yet arrived: {:?}), of the told ones {} to caps and full disks; {} rolled up; {} duplicate records offered; fleet killed {} times \
          and {} in a write, server killed {} times and ended {}, {} batches not stored \
          on its full disk; network {:?}; {:.0} s ({:.0} s without a server, sent \
          after {:.0} s)",
@@ -107,7 +107,7 @@ fn run(store_name: &str, store: Option<String>) {
         found.stored,
         found.untold,
         found.lost,
-        found.counted_lost,
+        found.arrived,
         found.capped,
         found.rolled_up,
         server.duplicates,

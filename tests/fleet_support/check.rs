@@ -6,7 +6,7 @@ use std::path::Path;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 
 use super::oracle::{self, Told};
-use super::plan::{Device, End, Plan};
+use super::plan::{Device, End, Kind, Plan};
 
 pub enum Db {
     Sqlite(SqlitePool),
@@ -35,8 +35,8 @@ pub struct Found {
     pub untold: u64,
     /// Lost records by the reason that was reported.
     pub lost: BTreeMap<String, u64>,
-    /// Lost records as the journals count them.
-    pub counted_lost: u64,
+    /// Records that a journal counts as lost and that had arrived: given up while they were on their way.
+    pub arrived: BTreeMap<Kind, u64>,
     /// Of those that were told as kept: lost to caps and full disks.
     pub capped: u64,
     pub rolled_up: u64,
@@ -180,7 +180,9 @@ fn check_stream(plan: &Plan, device: &Device, stream: &Stream, records: &[(i64, 
     // What was given up while it was on its way counts on the device, and may have arrived.
     assert!(end.lost == lost || device.kind.may_lose() && end.lost > lost, "{counts}");
     check_told(plan, device, stream, records, found);
-    found.counted_lost += end.lost;
+    if end.lost > lost {
+        *found.arrived.entry(device.kind).or_default() += end.lost - lost;
+    }
     found.stored += records.len() as u64;
     for (first, last, reason) in &stream.losses {
         *found.lost.entry(reason.clone()).or_default() += last - first + 1;

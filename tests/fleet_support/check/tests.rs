@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
-use crate::fleet_support::plan::Kind;
 
 type Records = Vec<(i64, String)>;
 
