@@ -141,7 +141,7 @@ enum ExportFormat {
 enum Export {
     Nemo(NemoExport<Folder>),
     Kaldi(KaldiExport<Folder>),
-    Parquet(ParquetExport<std::io::BufWriter<std::fs::File>>),
+    Parquet(Box<ParquetExport<std::io::BufWriter<std::fs::File>>>),
 }
 
 impl Export {
@@ -156,7 +156,7 @@ impl Export {
             ExportFormat::Kaldi => Self::Kaldi(KaldiExport::new(Folder::new(to))),
             ExportFormat::Parquet => {
                 let file = std::fs::File::create_new(to.join("train.parquet"))?;
-                Self::Parquet(ParquetExport::new(std::io::BufWriter::new(file))?)
+                Self::Parquet(Box::new(ParquetExport::new(std::io::BufWriter::new(file))?))
             }
         })
     }
