@@ -45,7 +45,8 @@ pub(super) async fn read(
     match whole {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(ApiError::new(StatusCode::BAD_REQUEST, "the body was cut")),
+        // Not the content is at fault: a device that is told 4xx would give it up.
+        Ok(Err(_)) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body was cut: send it again")),
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
     }
 }
