@@ -96,8 +96,19 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
                 "uplink/collector",
             ],
         ),
-        ("SystemTime::now", &["models", "recorder", "uplink/collector", "uplink/otlp", "uplink/spend", "uplink/spool"]),
-        ("thread::spawn", &["audio/capture", "cli/act", "pipeline", "models"]),
+        (
+            "SystemTime::now",
+            &[
+                "cli/reporting",
+                "models",
+                "recorder",
+                "uplink/collector",
+                "uplink/otlp",
+                "uplink/spend",
+                "uplink/spool",
+            ],
+        ),
+        ("thread::spawn", &["audio/capture", "cli/act", "cli/demo_fleet", "pipeline", "models"]),
         (
             "thread::Builder",
             &[

@@ -26,7 +26,7 @@ struct Demo {
     child: Child,
     url: String,
     key: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Demo {
@@ -46,7 +46,7 @@ impl Demo {
         let up: Value = serde_json::from_str(&line).expect("it says where it is");
         assert_eq!(up["devices"], json!(DEVICES));
         let text = |key: &str| up[key].as_str().unwrap().to_owned();
-        Self { url: text("url"), key: text("admin_key"), child, _folder: folder }
+        Self { url: text("url"), key: text("admin_key"), child, folder }
     }
 
     fn interrupt(&self) {
@@ -168,6 +168,27 @@ const PAGES: [(&str, &str, &[&str], u64); 8] = [
     ("/privacy", "privacy", &["telemetry_audio", "Audit log"], 0),
     ("/admin", "admin", &["Enrolment codes", "field-recorder"], 0),
 ];
+
+/// Processes whose command line names `folder`.
+fn processes_in(folder: &Path) -> Vec<String> {
+    let listed = Command::new("ps").args(["-eo", "pid=,args="]).output().unwrap();
+    let folder = folder.to_str().unwrap();
+    let lines = String::from_utf8_lossy(&listed.stdout);
+    lines.lines().filter(|line| line.contains(folder)).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_demonstration_that_is_killed_leaves_no_process_behind() {
+    let mut demo = Demo::start();
+    let folder = demo.folder.path().to_owned();
+    until("the devices run", async || {
+        processes_in(&folder).iter().filter(|line| line.contains(" listen ")).count() == 3
+    })
+    .await;
+    demo.child.kill().unwrap();
+    demo.child.wait().unwrap();
+    until("its processes end", async || processes_in(&folder).is_empty()).await;
+}
 
 #[tokio::test]
 async fn the_demonstration_fills_a_dashboard_that_can_be_looked_at() {

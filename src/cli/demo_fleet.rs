@@ -20,6 +20,7 @@ use serde_json::json;
 use self::device::{DEVICES, NEEDED};
 use self::folder::Folder;
 use self::member::Member;
+pub use self::part::end_with_parent;
 use self::part::{Part, ask};
 use super::exit::{CliError, Exit, eprint_line};
 use super::models;

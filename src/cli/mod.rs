@@ -98,6 +98,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.verbose);
+    #[cfg(all(feature = "collect", feature = "telemetry"))]
+    demo_fleet::end_with_parent();
     let result = match cli.command {
         Command::Transcribe(args) => transcribe::run(&args),
         Command::Listen(args) => listen::run(&args),

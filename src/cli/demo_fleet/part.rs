@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 
 use super::super::exit::{CliError, Exit};
 
+/// Set for the parts: end once standard input ends, which is when whoever started them is gone.
+const ENDS_WITH_PARENT: &str = "EARWITNESS_ENDS_WITH_PARENT";
 /// How often it is looked whether a process has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a process may take to end where something went wrong already.
@@ -30,6 +32,8 @@ impl Part {
         said: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
         let mut command = this_program(arguments)?;
+        // Its standard input is open for as long as this process lives.
+        command.stdin(Stdio::piped()).env(ENDS_WITH_PARENT, "1");
         // Ctrl-C reaches this process only: it ends the devices first, then the server that waits for their last words.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -69,7 +73,7 @@ impl Part {
             match self.ended() {
                 Ok(Some(_)) => return,
                 Ok(None) if Instant::now() < deadline && !hurry.load(Ordering::Relaxed) => {
-                    thread::sleep(LOOK_EVERY)
+                    thread::sleep(LOOK_EVERY);
                 }
                 _ => break,
             }
@@ -110,6 +114,23 @@ fn this_program(arguments: &[&str]) -> Result<Command> {
     command.env_remove("EARWITNESS_STORE").env_remove("EARWITNESS_ENROLMENT_CODE");
     Ok(command)
 }
+
+/// In a part: ends it as Ctrl-C does once the demonstration is gone, even if that was killed and could end nobody.
+#[cfg(unix)]
+pub fn end_with_parent() {
+    if std::env::var_os(ENDS_WITH_PARENT).is_none() {
+        return;
+    }
+    thread::spawn(|| {
+        // Nobody writes: this returns when the other end is closed.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGTERM);
+    });
+}
+
+/// Elsewhere parts end with the console.
+#[cfg(not(unix))]
+pub fn end_with_parent() {}
 
 fn read_lines(
     from: impl Read + Send + 'static,
