@@ -1,9 +1,9 @@
 //! How fast a collection server takes records, beside the fastest that its database takes them.
 //!
 //! ```sh
-//! cargo run --release -p earwitness-collector --example load -- target/release/earwitness [STORE] [DEVICES] [SECONDS]
+//! cargo run --release -p earwitness-collector --example load -- target/release/earwitness [STORE] [DEVICES] [SECONDS] [RECORDS_PER_S]
 //! ```
-//! STORE is `sqlite` (default) or `postgres://…` of an empty database. A server is started on loopback, durable as always;
+//! RECORDS_PER_S bounds what is sent (as fast as it goes). STORE is `sqlite` (default) or `postgres://…` of an empty database. A server is started on loopback, durable as always;
 //! 8 connections send batches of 500 utterances of about 1.1 kB from DEVICES (200) for SECONDS (20), as devices that catch
 //! up. Before and after it, such rows go into a table of the same shape with nothing in between: COPY on PostgreSQL, statements of 64
 //! rows on SQLite, as many in a transaction as the server has on average, each made durable. One line of JSON tells.
@@ -122,7 +122,7 @@ async fn main() {
     let store = arguments.get(2).map_or("sqlite", String::as_str).to_owned();
     let number =
         |place: usize, default: u64| arguments.get(place).and_then(|a| a.parse().ok()).unwrap_or(default);
-    let (devices, seconds) = (number(3, 200), number(4, 20));
+    let (devices, seconds, most_per_s) = (number(3, 200), number(4, 20), number(5, u64::MAX));
     let bulk_before = bulk::rate(&store, BULK_RECORDS, devices).await;
     let server = Arc::new(start(program, &store));
     let client = Client::new();
@@ -177,17 +177,23 @@ async fn main() {
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                     took.push(sent.elapsed().as_secs_f64() * 1e3);
-                    stored.fetch_add(BATCH, Ordering::Relaxed);
+                    let so_far = stored.fetch_add(BATCH, Ordering::Relaxed) + BATCH;
+                    let due = Duration::from_secs_f64(so_far as f64 / most_per_s as f64);
+                    tokio::time::sleep(due.saturating_sub(begin.elapsed())).await;
                 }
                 round += 1;
             }
             took
         }));
     }
-    let mut memory = Vec::new();
-    while Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_secs((seconds / 10).max(1))).await;
+    let (mut memory, mut rates, mut before) = (Vec::new(), Vec::new(), 0);
+    let tenth = Duration::from_secs_f64(seconds as f64 / 10.0);
+    for _ in 0..10 {
+        tokio::time::sleep(tenth).await;
         memory.push(memory_mib(&server).round());
+        let now = stored.load(Ordering::Relaxed);
+        rates.push(((now - before) as f64 / tenth.as_secs_f64()).round());
+        before = now;
     }
     let mut took = Vec::new();
     for lane in lanes {
@@ -210,7 +216,7 @@ async fn main() {
         "seconds": round(elapsed), "records_per_s": rate.round(), "bulk_records_per_s": bulk.round(),
         "share_of_bulk": round(rate / bulk), "in_rollups_records_per_s": (derived as f64 / whole).round(),
         "batch_p50_ms": round(quantile(0.5)), "batch_p99_ms": round(quantile(0.99)),
-        "memory_mib": memory, "memory_end_mib": memory_end,
+        "records_per_s_by_tenths": rates, "memory_mib": memory, "memory_end_mib": memory_end,
     });
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{line}");

@@ -52,7 +52,8 @@ async fn no_request_of_any_kind_makes_the_server_fail() {
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "as {who}:\n{said}\n{errors}");
         // "678 generated, 678 passed": it did something.
-        let generated = said.lines().find_map(|line| line.trim().split(" generated").next()?.parse::<u64>().ok());
+        let generated =
+            said.lines().find_map(|line| line.trim().split(" generated").next()?.parse::<u64>().ok());
         assert!(generated.is_some_and(|n| n > 300), "as {who}: {said}");
     }
 }
