@@ -19,7 +19,7 @@ pub(super) fn encoding(headers: &HeaderMap) -> Result<Encoding, ApiError> {
     }
 }
 
-/// Reads a body of at most `limit` bytes. It is refused before it is read where it says that it has more, and waits for
+/// Reads a body of at most `limit` bytes. Where it says that it has more, nothing of it is kept. It waits for
 /// nobody: without room for it the client comes again later.
 pub(super) async fn read(
     app: &App,
@@ -32,11 +32,13 @@ pub(super) async fn read(
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
+        drain(app, body).await;
         return Err(too_large());
     }
     // A body that does not say how long it is may be as long as it can.
     let wanted = u32::try_from(announced.unwrap_or(limit)).unwrap_or(u32::MAX);
     let Ok(_room) = app.room.try_acquire_many(wanted) else {
+        drain(app, body).await;
         let message = "the server is busy: send it again later";
         return Err(ApiError::busy(StatusCode::SERVICE_UNAVAILABLE, message, 1));
     };
@@ -49,4 +51,24 @@ pub(super) async fn read(
         Ok(Err(_)) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body was cut: send it again")),
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
     }
+}
+
+/// Bytes of a refused body that are read and forgotten.
+const MAX_DRAINED: usize = 16 << 20;
+
+/// Reads a refused body to its end, keeping nothing: a client that is still sending when the connection closes does not
+/// see the answer, which says what to do.
+async fn drain(app: &App, mut body: Body) {
+    let read = async {
+        let mut left = MAX_DRAINED;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    // Slow ones are cut off all the same.
+    let _ = tokio::time::timeout(app.settings.limits.body_timeout, read).await;
 }
