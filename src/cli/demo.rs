@@ -16,16 +16,26 @@ use super::{exit, models};
 /// The recording: a reading of 44 s, from the model catalogue.
 const READING: &str = "two-cities";
 
-/// Install what is missing, then hear a recorded reading as if it were spoken now.
-#[derive(clap::Args)]
-#[command(after_help = "\
+#[cfg(all(feature = "collect", feature = "telemetry"))]
+const EXAMPLES: &str = "\
 Examples:
   earwitness demo
   earwitness demo --model base --partials
   earwitness demo --fleet                      devices, collection server, dashboard: the whole loop, here
   earwitness demo --fleet --pace 4 --for-s 120
 
-Once the models are installed it needs no network.")]
+Once the models are installed it needs no network.";
+#[cfg(not(all(feature = "collect", feature = "telemetry")))]
+const EXAMPLES: &str = "\
+Examples:
+  earwitness demo
+  earwitness demo --model base --partials
+
+Once the models are installed it needs no network.";
+
+/// Install what is missing, then hear a recorded reading as if it were spoken now.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Show what an unfinished utterance sounds like so far.
     #[arg(long)]

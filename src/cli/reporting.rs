@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
-use earwitness::config::{self, Profile, SyncWhen};
+use earwitness::config::{Metered, OnMetered, Profile, SyncWhen};
 use earwitness::pipeline::{Event, RunSummary};
 use earwitness::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder};
 use earwitness::telemetry::RecordLine;
 use earwitness::uplink::collector::{
-    ClipStore, CollectorSettings, Metered, OnMetered, Sent, UploadEvent, UploadOutcome, Uploader,
+    ClipStore, CollectorSettings, NetworkCost, Sent, SystemNetwork, UploadEvent, UploadOutcome, Uploader,
 };
 use earwitness::uplink::journal::{FolderDisk, Journal, JournalOptions, SyncPolicy};
 use earwitness::uplink::otlp::{OtlpExporter, OtlpOptions};
@@ -190,20 +190,17 @@ pub fn settings(profile: &Profile) -> Result<CollectorSettings> {
     };
     let mut settings = CollectorSettings::new(&config.url, token)?;
     settings.interval = Duration::from_millis(config.upload_interval_ms);
-    settings.on_metered = match config.on_metered {
-        config::OnMetered::Wait => OnMetered::Wait,
-        config::OnMetered::Upload => OnMetered::Upload,
-    };
+    settings.wait_if_metered = config.on_metered == OnMetered::Wait;
     settings.check()?;
     Ok(settings)
 }
 
 /// Whether the network costs by volume.
-pub fn metered(profile: &Profile) -> Metered {
+pub fn metered(profile: &Profile) -> Box<dyn NetworkCost> {
     match profile.telemetry.metered {
-        config::Metered::Auto => Metered::Auto,
-        config::Metered::Yes => Metered::Fixed(true),
-        config::Metered::No => Metered::Fixed(false),
+        Metered::Auto => Box::new(SystemNetwork),
+        Metered::Yes => Box::new(|| true),
+        Metered::No => Box::new(|| false),
     }
 }
 

@@ -85,7 +85,8 @@ impl RecorderThread {
             }
             Event::Dropped { utterance, input: Some(input), .. } => self.dropped(*utterance, input, unix_ms),
             Event::Deferred { utterance, id, input: Some(input), .. } => self.deferred(*utterance, id, input),
-            Event::Recovered(kept) | Event::Upgraded(kept) => self.kept(kept, unix_ms),
+            Event::Recovered(kept) => self.kept(kept, false, unix_ms),
+            Event::Upgraded(kept) => self.kept(kept, true, unix_ms),
             Event::Rejected { id, .. } => self.rejected(id, unix_ms),
             Event::Shadow(comparison) => self.shadow(comparison, unix_ms),
             Event::ShadowFailed(failure) => self.shadow_failed(failure, unix_ms),

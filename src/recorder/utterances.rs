@@ -87,7 +87,7 @@ impl RecorderThread {
     }
 
     /// The answer to what waited in the spool: of this run under the name it has, of an earlier one under a new name.
-    pub(super) fn kept(&mut self, kept: &KeptResult, unix_ms: u64) {
+    pub(super) fn kept(&mut self, kept: &KeptResult, replaces_earlier: bool, unix_ms: u64) {
         let Some(audio) = &kept.input else { return self.shared.lose() };
         let Waiting { utterance_id, input } = match self.waiting.get(&kept.id) {
             Some(known) => known.clone(),
@@ -104,6 +104,7 @@ impl RecorderThread {
             engine: kept.engine.to_string(),
             route: name_of(kept.route),
             reason: name_of(kept.reason),
+            replaces_earlier,
             cost: kept.cost,
             output: metrics(kept.outcome, &kept.text, &kept.segments, kept.language.as_ref(), kept.fallbacks),
             software: software(&kept.timings, input.duration_ms),

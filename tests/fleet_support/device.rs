@@ -76,7 +76,7 @@ fn begin<'a>(plan: &Plan, device: &'a Device, last_write: &LastWrite) -> Living<
     settings.deadline = Duration::from_secs(15);
     settings.backoff_initial = Duration::from_millis(50);
     settings.backoff_max = Duration::from_millis(500 + 2 * plan.interval_ms);
-    let uploader = Uploader::start(settings, journal.clone(), None, || false, |_| {}).unwrap();
+    let uploader = Uploader::start(settings, journal.clone(), None, Box::new(|| false), |_| {}).unwrap();
     Living { device, journal, uploader, oracle }
 }
 

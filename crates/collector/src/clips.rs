@@ -32,6 +32,9 @@ pub enum ClipsError {
     NotBuilt(String),
 }
 
+/// Objects deleted between two looks at what is due.
+const SWEEP_STEP: i64 = 256;
+
 /// Where clips lie.
 #[derive(Clone)]
 pub struct Clips(Arc<dyn ObjectStore>);
@@ -69,13 +72,10 @@ impl Clips {
         let sealed = key.seal(&clip_context(clip.device_id, clip.utterance_id), clip.flac);
         // A random name: nothing that a client sends becomes a path.
         let object = format!("clips/{}", new_secret(""));
+        store.announce_object(clip.device_id, &object).await?;
         self.0.put(&ObjectPath::from(object.as_str()), PutPayload::from(sealed)).await?;
-        let before = store
-            .replace_clip(clip.device_id, clip.utterance_id, clip.subject_id, &object, clip.flac.len() as u64)
-            .await?;
-        if let Some(before) = before {
-            self.delete(&[before]).await?;
-        }
+        let bytes = clip.flac.len() as u64;
+        store.replace_clip(clip.device_id, clip.utterance_id, clip.subject_id, &object, bytes).await?;
         Ok(true)
     }
 
@@ -98,15 +98,23 @@ impl Clips {
         Ok(Some(key.open(&clip_context(device_id, utterance_id), &sealed)?))
     }
 
-    /// Deletes objects; what is gone already counts as deleted.
-    pub(crate) async fn delete(&self, objects: &[String]) -> Result<(), StoreError> {
-        for object in objects {
-            match self.0.delete(&ObjectPath::from(object.as_str())).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+    /// Deletes what is due; what is gone already counts as deleted. What fails stays due, and the rest goes on.
+    pub(crate) async fn sweep(&self, store: &Store) -> Result<(), StoreError> {
+        loop {
+            let due = store.due_objects(SWEEP_STEP).await?;
+            let mut failure = None;
+            for doomed in &due {
+                match self.0.delete(&ObjectPath::from(doomed.object.as_str())).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => store.object_gone(doomed).await?,
+                    Err(error) => failure = Some(error),
+                }
+            }
+            match failure {
+                Some(error) => return Err(error.into()),
+                None if due.len() < SWEEP_STEP as usize => return Ok(()),
+                None => {}
             }
         }
-        Ok(())
     }
 }
 

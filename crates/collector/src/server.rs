@@ -239,13 +239,11 @@ async fn derive(app: Shared, mut stopped: watch::Receiver<bool>) {
 async fn maintain(app: Shared, mut stopped: watch::Receiver<bool>) {
     loop {
         app.limits.tidy();
-        match app.store.expire(&app.settings.retention).await {
-            Ok(objects) => {
-                if let Err(error) = app.clips.delete(&objects).await {
-                    tracing::error!(%error, "old clips could not be deleted");
-                }
-            }
-            Err(error) => tracing::error!(%error, "old records could not be deleted"),
+        if let Err(error) = app.store.expire(&app.settings.retention).await {
+            tracing::error!(%error, "old records could not be deleted");
+        }
+        if let Err(error) = app.clips.sweep(&app.store).await {
+            tracing::error!(%error, "clips that must go could not be deleted yet: it is tried again");
         }
         tokio::select! {
             () = tokio::time::sleep(EXPIRE_EVERY) => {}
@@ -258,7 +256,10 @@ impl App {
     /// Erases, objects included, and notes who asked.
     pub(crate) async fn erase(&self, scope: &EraseScope, asked_by: &str) -> Result<Receipt, StoreError> {
         let erasing = self.store.erase(scope, asked_by).await?;
-        self.clips.delete(&erasing.objects).await?;
+        // Without their key they are noise. The next round of upkeep tries again.
+        if let Err(error) = self.clips.sweep(&self.store).await {
+            tracing::error!(%error, "erased clips could not be deleted yet: their keys are destroyed, it is tried again");
+        }
         let receipt = self.store.erased(erasing).await?;
         self.store.note(asked_by, "erase", &receipt.receipt_id).await?;
         Ok(receipt)

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use earwitness_scoring::fleet::SamplingKey;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
@@ -92,9 +93,9 @@ impl Vault {
         Ok(SealKey(key.into()))
     }
 
-    /// In `[0, 1)`, the same on every server that has this key and unknown to anybody else.
-    pub(crate) fn draw(&self, parts: &[&str]) -> f64 {
-        (self.0.hash(&context(parts)) >> 11) as f64 / (1_u64 << 53) as f64
+    /// What decides which utterances people hear: the same on every server that has this key, unknown to anybody else.
+    pub(crate) fn sampling_key(&self) -> SamplingKey {
+        SamplingKey::new(self.0.mac(&context(&["sampling"])))
     }
 }
 
@@ -126,18 +127,18 @@ impl SealKey {
         XChaCha20Poly1305::new(&self.0).decrypt(&nonce, payload).map_err(|_| Unopenable)
     }
 
-    /// The first 64 bits of a keyed hash.
-    pub(crate) fn hash(&self, message: &[u8]) -> u64 {
+    /// HMAC-SHA256.
+    fn mac(&self, message: &[u8]) -> [u8; 32] {
         // A key of any length is fine.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return 0 };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return [0; 32] };
         mac.update(message);
-        let bytes = mac.finalize().into_bytes();
-        bytes.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+        mac.finalize().into_bytes().into()
     }
 
-    /// What stands for a word in the blind index.
+    /// What stands for a word in the blind index: the first 64 bits of a keyed hash.
     pub(crate) fn token(&self, word: &str) -> i64 {
-        self.hash(&context(&["token", word])) as i64
+        let mac = self.mac(&context(&["token", word]));
+        mac.iter().take(8).fold(0, |token, byte| token << 8 | i64::from(*byte))
     }
 }
 
@@ -218,13 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn draws_are_even_and_differ_by_key() {
-        let (vault, other) = (Vault::ephemeral(), Vault::ephemeral());
-        let draws: Vec<f64> = (0..4000).map(|i| vault.draw(&["pair", &i.to_string()])).collect();
-        assert!(draws.iter().all(|d| (0.0..1.0).contains(d)));
-        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
-        assert!((mean - 0.5).abs() < 0.03, "{mean}");
-        assert_ne!(vault.draw(&["pair", "1"]), other.draw(&["pair", "1"]));
+    fn servers_with_one_key_pick_the_same_and_others_differently() {
+        let folder = tempfile::tempdir().unwrap();
+        let open =
+            |name: &str| Vault::open(&folder.path().join(name)).unwrap().sampling_key().number("pi", "u");
+        assert_eq!(open("a.key"), open("a.key"));
+        assert_ne!(open("a.key"), open("b.key"));
     }
 
     #[test]

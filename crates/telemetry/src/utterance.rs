@@ -45,6 +45,9 @@ pub struct UtteranceRecord {
     /// Recorded audio was replayed; no microphone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub replayed: bool,
+    /// A better answer to an utterance that has a record already. It counts as no utterance of its own: only what it cost.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replaces_earlier: bool,
     /// What the cloud asked for it, in the currency of the device's settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,

@@ -2,8 +2,6 @@
 
 use std::process::{Command, Stdio};
 
-use serde::{Deserialize, Serialize};
-
 /// Says whether the network is metered. Asked once a round, and only if something waits.
 pub trait NetworkCost: Send {
     /// Whether bytes cost money. Unknown counts as no.
@@ -16,60 +14,14 @@ impl<F: FnMut() -> bool + Send> NetworkCost for F {
     }
 }
 
-/// What is done on a metered network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnMetered {
-    /// The same as on any other: a day of a busy device is 150 kB.
-    #[default]
-    Upload,
-    /// Nothing is sent, until the journal is at four fifths of its cap: then records are sent down to there, because the
-    /// oldest would be lost otherwise. Clips wait in any case.
-    Wait,
-}
+/// What the system says. On Linux NetworkManager is asked for its primary connection; elsewhere, and where there is none,
+/// the network counts as not metered.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemNetwork;
 
-/// The user's word on it: `true`, `false` or `"auto"`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "Setting")]
-pub enum Metered {
-    /// As the system says. On Linux NetworkManager is asked for its primary connection; elsewhere, and where there is none,
-    /// the network counts as not metered.
-    #[default]
-    Auto,
-    /// This, whatever the system says.
-    Fixed(bool),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Setting {
-    Fixed(bool),
-    Auto(Auto),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Auto {
-    Auto,
-}
-
-impl From<Setting> for Metered {
-    fn from(setting: Setting) -> Self {
-        match setting {
-            Setting::Fixed(metered) => Self::Fixed(metered),
-            Setting::Auto(Auto::Auto) => Self::Auto,
-        }
-    }
-}
-
-impl NetworkCost for Metered {
+impl NetworkCost for SystemNetwork {
     fn is_metered(&mut self) -> bool {
-        match self {
-            Self::Fixed(metered) => *metered,
-            Self::Auto => {
-                cfg!(target_os = "linux") && ask_network_manager().is_some_and(|word| says_metered(&word))
-            }
-        }
+        cfg!(target_os = "linux") && ask_network_manager().is_some_and(|word| says_metered(&word))
     }
 }
 
@@ -94,19 +46,6 @@ fn says_metered(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_setting_is_a_flag_or_auto() {
-        #[derive(Deserialize)]
-        struct Table {
-            metered: Metered,
-        }
-        let read = |text: &str| toml::from_str::<Table>(text).map(|table| table.metered);
-        assert_eq!(read("metered = true"), Ok(Metered::Fixed(true)));
-        assert_eq!(read("metered = false"), Ok(Metered::Fixed(false)));
-        assert_eq!(read("metered = \"auto\""), Ok(Metered::Auto));
-        assert!(read("metered = \"sometimes\"").is_err());
-    }
 
     #[test]
     fn only_a_yes_is_a_yes() {

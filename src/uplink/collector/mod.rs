@@ -34,7 +34,7 @@ use tokio::sync::{Notify, watch};
 pub use client::{Enrollment, enroll, erase};
 pub use clips::{ClipError, ClipStats, ClipStore};
 pub use error::CollectorError;
-pub use metered::{Metered, NetworkCost, OnMetered};
+pub use metered::{NetworkCost, SystemNetwork};
 pub use settings::CollectorSettings;
 
 use crate::uplink::journal::Journal;
@@ -118,7 +118,7 @@ impl Uploader {
         settings: CollectorSettings,
         journal: Arc<Journal>,
         clips: Option<Arc<ClipStore>>,
-        network: impl NetworkCost + 'static,
+        network: Box<dyn NetworkCost>,
         on_event: impl FnMut(UploadEvent) + Send + 'static,
     ) -> Result<Self, CollectorError> {
         let (end, ends) = watch::channel(None);
@@ -129,7 +129,7 @@ impl Uploader {
             worker::Parts {
                 journal,
                 clips,
-                network: Box::new(network),
+                network,
                 on_event: Box::new(on_event),
                 signals: signals.clone(),
                 ends,

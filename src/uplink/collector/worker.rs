@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::backoff::Backoff;
 use super::client::Client;
 use super::{
-    ClipStore, CollectorError, CollectorSettings, NetworkCost, OnMetered, Sent, Signals, UploadEvent,
-    UploadOutcome, UploadStatus,
+    ClipStore, CollectorError, CollectorSettings, NetworkCost, Sent, Signals, UploadEvent, UploadOutcome,
+    UploadStatus,
 };
 use crate::telemetry::limits::MAX_BATCH_RECORDS;
 use crate::uplink::journal::{Batch, Journal, SyncPolicy};
@@ -229,9 +229,8 @@ impl Worker {
     fn network_is_dear(&mut self, records: bool) -> bool {
         let stats = self.parts.journal.stats();
         let nearly_full = stats.bytes > stats.max_bytes / 100 * NEARLY_FULL_PERCENT;
-        let waits = self.settings.on_metered == OnMetered::Wait
-            && !(records && nearly_full)
-            && self.parts.network.is_metered();
+        let waits =
+            self.settings.wait_if_metered && !(records && nearly_full) && self.parts.network.is_metered();
         self.status(|status| status.waits_for_network = waits);
         waits
     }

@@ -51,9 +51,7 @@ pub use privacy::{
 };
 pub use receipt::{Receipt, ReceiptPage};
 pub use search::{Fragment, Hit, SearchPage, highlight};
-pub use shadow::{
-    DisagreementRow, OutcomeMatrix, PairDetail, PairSummary, ShadowPage, SliceGroup, SliceRow, WerComparison,
-};
+pub use shadow::{DisagreementRow, PairDetail, PairSummary, ShadowPage, SliceGroup, SliceRow, WerComparison};
 pub use shell::{Notice, Role, Section, Shell, Who};
 
 /// The `Content-Security-Policy` under which every page works.

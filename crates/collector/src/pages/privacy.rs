@@ -62,7 +62,7 @@ pub struct AuditRow {
     pub at_unix_ms: u64,
     /// Who: a person, a device, or `server`.
     pub actor: String,
-    /// What: `erase`, `login`, `play clip`.
+    /// What: `erase`, `login`, `read clip`.
     pub action: String,
     /// To what.
     pub object: String,

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use earwitness_scoring::DiffRow;
+use earwitness_scoring::fleet::{OutcomeClass, OutcomeMatrix};
 
 use super::figure::{UNKNOWN, Unit, count, digits};
 use super::plot::{self, IntervalScale};
@@ -119,38 +120,17 @@ impl PairDetail {
         format!("{} ms ({} to {})", of(estimate.value), of(estimate.low), of(estimate.high))
     }
 
-    pub(crate) fn cost_shown(&self) -> String {
-        match self
-            .primary_cost_per_1000
-            .zip(self.shadow_cost_per_1000)
-            .map(|(primary, shadow)| shadow - primary)
-        {
-            Some(more) if more > 0.0 => format!("+{}", digits(more)),
-            Some(less) if less.is_finite() => digits(less),
-            _ => UNKNOWN.to_owned(),
-        }
-    }
-}
-
-/// How often the primary ended in a row's way and the shadow in a column's.
-#[derive(Clone, Debug, Default)]
-pub struct OutcomeMatrix {
-    /// Names of rows and columns: `transcript`, `no speech`, `empty`, `timeout`, `error`.
-    pub names: Vec<String>,
-    /// Utterances: `counts[primary][shadow]`, square.
-    pub counts: Vec<Vec<u64>>,
-}
-
-impl OutcomeMatrix {
-    /// Utterances in all.
-    pub fn total(&self) -> u64 {
-        self.counts.iter().flatten().sum()
+    /// The classes that a row or column is shown for; that of later versions only where there is one.
+    pub(crate) fn outcome_classes(&self) -> Vec<OutcomeClass> {
+        let seen = |class| self.outcomes.count_a(class) + self.outcomes.count_b(class) > 0;
+        OutcomeClass::ALL.into_iter().filter(|class| *class != OutcomeClass::Other || seen(*class)).collect()
     }
 
-    /// Name of a row with its cells: the count, and a class for its share of all, in steps of a power of ten.
-    pub(crate) fn rows(&self) -> Vec<(&str, Vec<(String, String)>)> {
-        let total = self.total().max(1) as f64;
-        let cell = |row: usize, column: usize, value: u64| {
+    /// A row's class with its cells: the count, and a style for its share of all, in steps of a power of ten.
+    pub(crate) fn outcome_rows(&self) -> Vec<(OutcomeClass, Vec<(String, String)>)> {
+        let total = self.outcomes.total().max(1) as f64;
+        let cell = |row, column| {
+            let value = self.outcomes.count(row, column);
             let heat = match value as f64 / total {
                 share if share >= 0.1 => 4,
                 share if share >= 0.01 => 3,
@@ -161,12 +141,21 @@ impl OutcomeMatrix {
             let same = if row == column { " same" } else { "" };
             (count(value), format!("heat-{heat}{same}"))
         };
-        let rows = self.names.iter().zip(&self.counts).enumerate();
-        rows.map(|(row, (name, counts))| {
-            let cells = counts.iter().enumerate().map(|(column, value)| cell(row, column, *value));
-            (name.as_str(), cells.collect())
-        })
-        .collect()
+        let classes = self.outcome_classes();
+        let cells = |row| classes.iter().map(|column| cell(row, *column)).collect();
+        classes.iter().map(|row| (*row, cells(*row))).collect()
+    }
+
+    pub(crate) fn cost_shown(&self) -> String {
+        match self
+            .primary_cost_per_1000
+            .zip(self.shadow_cost_per_1000)
+            .map(|(primary, shadow)| shadow - primary)
+        {
+            Some(more) if more > 0.0 => format!("+{}", digits(more)),
+            Some(less) if less.is_finite() => digits(less),
+            _ => UNKNOWN.to_owned(),
+        }
     }
 }
 

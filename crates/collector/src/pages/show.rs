@@ -1,5 +1,7 @@
 //! What templates call to write figures. Arguments are references because templates pass those.
 
+use earwitness_scoring::fleet::OutcomeClass;
+
 use super::figure::{self, UNKNOWN, Unit};
 
 /// A count.
@@ -25,6 +27,11 @@ pub(crate) fn ratio(value: &Option<f64>) -> String {
 /// A time.
 pub(crate) fn ms(value: &Option<f64>) -> String {
     Unit::Milliseconds.show(*value)
+}
+
+/// How a recognition ended.
+pub(crate) fn outcome(class: &OutcomeClass) -> String {
+    class.name().replace('_', " ")
 }
 
 /// A duration, in seconds.

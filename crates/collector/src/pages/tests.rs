@@ -4,7 +4,7 @@ use scraper::{ElementRef, Html, Selector};
 
 use crate::pages;
 
-#[path = "../../examples/gallery/samples.rs"]
+#[path = "../../examples/gallery/samples/mod.rs"]
 mod samples;
 
 use samples::{HOSTILE, Kind};

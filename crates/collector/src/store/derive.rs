@@ -170,7 +170,8 @@ impl Store {
         recorded_ms: i64,
         pair: &ShadowRecord,
     ) -> Result<(), StoreError> {
-        let draw = self.vault.draw(&["pair", device, &pair.utterance_id, &pair.shadow_engine]);
+        // Each pair of recognizers is a draw of its own. An id has no space.
+        let draw = self.sampling.number(device, &format!("{} {}", pair.utterance_id, pair.shadow_engine));
         tx.run(
             "insert into pairs (device_id, utterance_id, shadow_engine, primary_engine, recorded_ms, \
              primary_outcome, shadow_outcome, substitutions, deletions, insertions, primary_words, shadow_words, \

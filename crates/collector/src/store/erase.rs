@@ -8,6 +8,7 @@
 use sha2::{Digest, Sha256};
 
 use super::db::{Row, Tx, values};
+use super::objects::doom;
 use super::{Store, StoreError, now_ms, postgres, sqlite};
 use crate::vault::{new_secret, to_hex};
 
@@ -58,14 +59,11 @@ pub struct Receipt {
     pub keys: u64,
 }
 
-/// Objects to delete from the clip store, and the receipt so far.
-pub(crate) struct Erasing {
-    pub(crate) objects: Vec<String>,
-    receipt: Receipt,
-}
+/// The receipt so far.
+pub(crate) struct Erasing(Receipt);
 
 impl Store {
-    /// Destroys keys and rows. The caller deletes `objects` and then calls [`Store::erased`].
+    /// Destroys keys and rows and dooms objects. The caller deletes what is due and then calls [`Store::erased`].
     pub(crate) async fn erase(&self, scope: &EraseScope, asked_by: &str) -> Result<Erasing, StoreError> {
         let now = now_ms();
         let mut tx = self.db.begin().await?;
@@ -82,8 +80,7 @@ impl Store {
                 values![now, name],
             )
             .await?;
-        let objects = tx.rows(format!("select object from clips where {column} = $1"), values![name]).await?;
-        let objects = objects.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+        doom(&mut tx, &format!("{column} = $2"), values![now, name]).await?;
         let texts = delete(&mut tx, "texts", column, name).await?;
         delete(&mut tx, "tokens", column, name).await?;
         delete(&mut tx, "judgements", column, name).await?;
@@ -126,7 +123,7 @@ impl Store {
             keys,
         };
         tx.commit().await?;
-        Ok(Erasing { objects, receipt })
+        Ok(Erasing(receipt))
     }
 
     /// Consents that a person gave until `now` count no more, also if nothing of them came yet.
@@ -153,7 +150,7 @@ impl Store {
         } else {
             postgres::scrub(&self.db).await?;
         }
-        let mut receipt = erasing.receipt;
+        let Erasing(mut receipt) = erasing;
         receipt.erased_unix_ms = now_ms();
         let counts = serde_json::json!({
             "records": receipt.records, "texts": receipt.texts, "clips": receipt.clips, "keys": receipt.keys,

@@ -1,6 +1,7 @@
 //! Retention: how long what is kept, and the work that sees to it.
 
 use super::db::values;
+use super::objects::doom;
 use super::rollup::{DAY_MS, HOUR_MS, MINUTE_MS};
 use super::{Store, StoreError, now_ms, postgres, sqlite};
 
@@ -27,8 +28,8 @@ impl Default for Retention {
 }
 
 impl Store {
-    /// Deletes what is too old; gives the clips' objects, which the caller deletes. PostgreSQL drops whole months.
-    pub(crate) async fn expire(&self, retention: &Retention) -> Result<Vec<String>, StoreError> {
+    /// Deletes what is too old and dooms the objects of old clips. PostgreSQL drops whole months.
+    pub(crate) async fn expire(&self, retention: &Retention) -> Result<(), StoreError> {
         let now = now_ms();
         let before = |days: u32| now - i64::from(days) * DAY_MS;
         if self.db.is_sqlite() {
@@ -40,11 +41,18 @@ impl Store {
         } else {
             postgres::make_partitions(&self.db, now).await?;
             postgres::drop_partitions(&self.db, before(retention.records_days)).await?;
+            // What came before its month had a partition.
+            let sql = format!(
+                "delete from records_default where ctid in (select ctid from records_default \
+                 where received_ms < $1 limit {STEP})"
+            );
+            self.delete_in_steps(&sql, before(retention.records_days)).await?;
         }
         let old = before(retention.consented_days);
-        let objects = self.db.rows("select object from clips where received_ms < $1", values![old]).await?;
-        let objects = objects.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
-        self.db.run("delete from clips where received_ms < $1", values![old]).await?;
+        let mut tx = self.db.begin().await?;
+        doom(&mut tx, "received_ms < $2", values![now, old]).await?;
+        tx.run("delete from clips where received_ms < $1", values![old]).await?;
+        tx.commit().await?;
         self.db
             .run(
                 "delete from tokens where exists (select 1 from texts t where t.device_id = tokens.device_id \
@@ -61,7 +69,7 @@ impl Store {
             .await?;
         self.db.run("delete from pairs where recorded_ms < $1", values![old]).await?;
         sqlite::shrink(&self.db).await?;
-        Ok(objects)
+        Ok(())
     }
 
     async fn delete_in_steps(&self, sql: &str, before_ms: i64) -> Result<(), StoreError> {

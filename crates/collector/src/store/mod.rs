@@ -19,6 +19,7 @@ mod devices;
 mod erase;
 pub(crate) mod keys;
 mod maintain;
+mod objects;
 mod open;
 mod people;
 mod postgres;
@@ -40,6 +41,8 @@ pub use maintain::Retention;
 pub use people::{Person, Role};
 pub use read::*;
 pub use rollup::{FEEDBACK, Figures, METRICS, Metric, OUTCOMES};
+
+use earwitness_scoring::fleet::SamplingKey;
 
 use crate::vault::Vault;
 use db::Db;
@@ -103,6 +106,7 @@ impl StoreOptions {
 pub struct Store {
     db: Db,
     vault: Vault,
+    sampling: SamplingKey,
     appends: mpsc::Sender<append::Job>,
     writers: Arc<std::sync::Mutex<Vec<JoinHandle<()>>>>,
     stop: Arc<watch::Sender<bool>>,
@@ -123,7 +127,8 @@ impl Store {
         let (stop, stopped) = watch::channel(false);
         let writers = append::start(&db, &vault, jobs, &stopped, writers);
         let (writers, stop) = (Arc::new(std::sync::Mutex::new(writers)), Arc::new(stop));
-        Ok(Self { db, vault, appends, writers, stop })
+        let sampling = vault.sampling_key();
+        Ok(Self { db, vault, sampling, appends, writers, stop })
     }
 
     /// Whether it answers.
@@ -136,8 +141,8 @@ impl Store {
     }
 
     /// True or false, the same on every server with this key, and unknown to anybody else.
-    pub(crate) fn coin(&self, parts: &[&str]) -> bool {
-        self.vault.draw(parts) < 0.5
+    pub(crate) fn coin(&self, device_id: &str, what: &str) -> bool {
+        self.sampling.number(device_id, what) <= 0.5
     }
 
     /// Stores what waits and closes the connections, for all clones. Later calls fail.

@@ -132,13 +132,16 @@ struct Stored {
 const VERSION: u8 = 1;
 
 impl Figures {
-    /// Adds one utterance.
+    /// Adds one utterance. Of an answer that came later, only what it cost: the utterance was counted with its first one.
     pub fn add(&mut self, record: &UtteranceRecord) {
+        self.cost += record.cost.filter(|cost| cost.is_finite()).unwrap_or(0.0);
+        if record.replaces_earlier {
+            return;
+        }
         let outcome = OUTCOMES.iter().position(|outcome| *outcome == record.output.outcome).unwrap_or(6);
         self.outcomes[outcome] += 1;
         self.fallbacks += u64::from(record.output.fallbacks > 0);
         self.cloud += u64::from(record.route == "cloud");
-        self.cost += record.cost.filter(|cost| cost.is_finite()).unwrap_or(0.0);
         self.dropped_samples = self.dropped_samples.saturating_add(record.input.dropped_samples);
         self.missing_samples = self.missing_samples.saturating_add(record.input.missing_samples);
         self.overruns = self.overruns.saturating_add(record.input.overruns);
@@ -292,6 +295,22 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(Figures::from_bytes(&bytes[..cut]).is_err(), "cut to {cut}");
         }
+    }
+
+    #[test]
+    fn a_later_answer_adds_its_cost_and_no_utterance() {
+        let mut figures = Figures::default();
+        figures.add(&utterance(5.0, Outcome::Transcript));
+        let later = UtteranceRecord {
+            replaces_earlier: true,
+            route: "cloud".to_owned(),
+            cost: Some(0.25),
+            ..utterance(900.0, Outcome::Transcript)
+        };
+        figures.add(&later);
+        assert_eq!((figures.utterances(), figures.cloud), (1, 0));
+        assert!((figures.cost - 0.25).abs() < 1e-12);
+        assert!(figures.quantile("recognize_ms", 1.0).unwrap() < 6.0);
     }
 
     #[test]

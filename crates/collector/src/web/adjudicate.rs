@@ -30,7 +30,7 @@ fn item_id(candidate: &Candidate) -> String {
 /// Which text is A. Drawn for each pair by the server's key, so that it stays the same when the page is loaded again and
 /// nobody can know it.
 fn primary_is_a(app: &App, candidate: &Candidate) -> bool {
-    app.store.coin(&["order", &item_id(candidate)])
+    app.store.coin("order of texts", &item_id(candidate))
 }
 
 pub(super) async fn show(State(app): State<Shared>, visitor: Visitor) -> Page {

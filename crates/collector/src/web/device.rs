@@ -271,6 +271,6 @@ pub(super) async fn clip(
     }
     let clip = app.clips.load(&app.store, &device_id, &utterance_id).await?;
     let flac = clip.ok_or_else(PageError::not_found)?;
-    app.store.note(&visitor.person.name, "play clip", &format!("{device_id} {utterance_id}")).await?;
+    app.store.note(&visitor.person.name, "read clip", &format!("{device_id} {utterance_id}")).await?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("audio/flac"))], flac).into_response())
 }

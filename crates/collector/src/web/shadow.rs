@@ -9,20 +9,12 @@ use super::{Asked, Page, PageError, Visitor, chosen, clip_href, page, pager, uni
 use crate::api::{App, Shared};
 use crate::compare::{Comparison, compare};
 use crate::pages::{
-    DisagreementRow, Estimate, Filter, FilterBar, OutcomeMatrix, PairDetail, PairSummary, Section,
-    ShadowPage, SliceGroup, SliceRow, TimeRange, Verdict, WerComparison,
+    DisagreementRow, Estimate, Filter, FilterBar, PairDetail, PairSummary, Section, ShadowPage, SliceGroup,
+    SliceRow, TimeRange, Verdict, WerComparison,
 };
 use crate::store::{Pair, PairFilter, PairKey, Role, SliceBy, now_ms};
 
 const PAGE_SIZE: usize = 20;
-/// Rows and columns of the outcome matrix: name for people, names in the table.
-const OUTCOMES: [(&str, &[&str]); 5] = [
-    ("transcript", &["transcript"]),
-    ("no speech", &["no_speech"]),
-    ("empty", &["empty"]),
-    ("timeout", &["timeout"]),
-    ("error", &["error", "dropped", "unknown"]),
-];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -108,14 +100,6 @@ async fn detail(
     whole: &Comparison,
 ) -> Result<PairDetail, PageError> {
     let margin = app.settings.margin;
-    let mut matrix = OutcomeMatrix {
-        names: OUTCOMES.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        counts: vec![vec![0; OUTCOMES.len()]; OUTCOMES.len()],
-    };
-    let place = |name: &str| OUTCOMES.iter().position(|(_, names)| names.contains(&name)).unwrap_or(4);
-    for (primary, shadow, count) in app.store.outcome_counts(key, filter).await? {
-        matrix.counts[place(&primary)][place(&shadow)] += count as u64;
-    }
     let (primary_p50_ms, shadow_p50_ms) = app.store.median_times(key, filter).await?;
     let mut slices = Vec::new();
     for by in SliceBy::ALL {
@@ -141,7 +125,7 @@ async fn detail(
         latency_difference_ms: estimate(&whole.latency, None),
         primary_cost_per_1000: per_1000(whole.primary_cost),
         shadow_cost_per_1000: per_1000(whole.shadow_cost),
-        outcomes: matrix,
+        outcomes: app.store.outcome_counts(key, filter).await?,
         wer: wer(whole, app.settings.margin.share()),
         slices,
     })

@@ -30,6 +30,23 @@ impl OutcomeClass {
     /// All, in the order in which a table shows them.
     pub const ALL: [Self; 6] =
         [Self::Transcript, Self::NoSpeech, Self::Empty, Self::Timeout, Self::Error, Self::Other];
+
+    /// By its name on the wire.
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|class| class.name() == name).unwrap_or(Self::Other)
+    }
+
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transcript => "transcript",
+            Self::NoSpeech => "no_speech",
+            Self::Empty => "empty",
+            Self::Timeout => "timeout",
+            Self::Error => "error",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Utterances by the outcome of A and that of B.
@@ -136,6 +153,15 @@ mod tests {
         assert_eq!((matrix.only_a_has_text(), matrix.only_b_has_text(), matrix.total()), (6, 3, 100));
         assert_eq!((matrix.count_a(Transcript), matrix.count_b(NoSpeech)), (96, 1));
         assert_eq!(matrix.count(Empty, Empty), 0);
+    }
+
+    #[test]
+    fn names_are_those_of_the_stored_form() {
+        for class in OutcomeClass::ALL {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.name());
+            assert_eq!(OutcomeClass::from_name(class.name()), class);
+        }
+        assert_eq!(OutcomeClass::from_name("sung"), Other);
     }
 
     #[test]

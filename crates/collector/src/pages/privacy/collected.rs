@@ -41,6 +41,11 @@ pub const COLLECTED: [CollectedGroup; 9] = [
             field("profile", "name", "The device's profile"),
             field("app_version", "version", "Of the program"),
             field("replayed", "yes or no", "A recording was replayed; no microphone"),
+            field(
+                "replaces_earlier",
+                "yes or no",
+                "A better answer to an utterance that was recorded before",
+            ),
             field("cost", "currency", "What the cloud asked for it"),
         ],
     },
@@ -203,6 +208,7 @@ mod tests {
         let (number, text) = (Some(1.0), Some(String::new()));
         let utterance = UtteranceRecord {
             replayed: true,
+            replaces_earlier: true,
             cost: number,
             input: InputMetrics {
                 speech_ms: number,

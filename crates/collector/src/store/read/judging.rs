@@ -101,13 +101,13 @@ impl Store {
     /// The next pair of the sample that nobody judged, with both texts consented to; how many of the sample are done,
     /// and are in it.
     ///
-    /// In the sample is every pair whose draw is below its inclusion probability: all servers agree on it. They come by
+    /// In the sample is every pair whose draw is not above its inclusion probability: all servers agree on it. They come by
     /// place, the draw over the probability.
     pub(crate) async fn next_candidate(
         &self,
         design: &SamplingDesign,
     ) -> Result<(Option<Candidate>, u64, u64), StoreError> {
-        let from = format!("from pairs p {WITH_TEXTS} {WITH_JUDGEMENT} where p.draw < {PROBABILITY}");
+        let from = format!("from pairs p {WITH_TEXTS} {WITH_JUDGEMENT} where p.draw <= {PROBABILITY}");
         let of_design = || values![design.per_edit, design.agreeing];
         let counts = format!("select count(*), count(j.judged_ms) {from}");
         let counts = self.db.row(counts, of_design()).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -131,7 +131,7 @@ impl Store {
         let probability = probability(values.len() - 1, values.len());
         let sql = format!(
             "select min(p.draw / {probability}) from pairs p {WITH_TEXTS} {WITH_JUDGEMENT} {conditions} \
-             and p.draw < {probability} and j.judged_ms is null"
+             and p.draw <= {probability} and j.judged_ms is null"
         );
         let row = self.db.row(sql, values).await?;
         Ok(row.map(|row| row.maybe_real(0)).transpose()?.flatten().unwrap_or(1.0).min(1.0))

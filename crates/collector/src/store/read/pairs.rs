@@ -1,5 +1,7 @@
 //! Pairs of recognizers: sums by device, from which intervals are made, and single disagreements.
 
+use earwitness_scoring::fleet::{OutcomeClass, OutcomeMatrix};
+
 use crate::store::db::{Row, Value, values};
 use crate::store::{Store, StoreError};
 
@@ -205,13 +207,17 @@ impl Store {
         &self,
         key: &PairKey,
         filter: &PairFilter,
-    ) -> Result<Vec<(String, String, i64)>, StoreError> {
+    ) -> Result<OutcomeMatrix, StoreError> {
         let (conditions, values) = filter.conditions(Some(key));
         let sql = format!(
             "select p.primary_outcome, p.shadow_outcome, count(*) from pairs p {conditions} group by 1, 2"
         );
-        let rows = self.db.rows(sql, values).await?;
-        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.int(2)?))).collect()
+        let mut matrix = OutcomeMatrix::default();
+        for row in self.db.rows(sql, values).await? {
+            let class = |name: String| OutcomeClass::from_name(&name);
+            matrix.add(class(row.text(0)?), class(row.text(1)?), row.int(2)? as u64);
+        }
+        Ok(matrix)
     }
 
     /// Median times of both, ms.

@@ -129,39 +129,4 @@ impl Store {
         );
         Ok(self.db.rows(sql, values).await?)
     }
-
-    /// Whose clip of an utterance there is, and where.
-    pub(crate) async fn clip_object(
-        &self,
-        device_id: &str,
-        utterance_id: &str,
-    ) -> Result<Option<(String, String)>, StoreError> {
-        let sql = "select subject_id, object from clips where device_id = $1 and utterance_id = $2";
-        let row = self.db.row(sql, values![device_id, utterance_id]).await?;
-        Ok(row.map(|row| Ok::<_, sqlx::Error>((row.text(0)?, row.text(1)?))).transpose()?)
-    }
-
-    /// Notes where a clip lies; gives the object that it replaces.
-    pub(crate) async fn replace_clip(
-        &self,
-        device_id: &str,
-        utterance_id: &str,
-        subject_id: &str,
-        object: &str,
-        bytes: u64,
-    ) -> Result<Option<String>, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let select = "select object from clips where device_id = $1 and utterance_id = $2";
-        let before = tx.row(select, values![device_id, utterance_id]).await?;
-        let before = before.map(|row| row.text(0)).transpose()?;
-        tx.run(
-            "insert into clips (device_id, utterance_id, subject_id, object, bytes, received_ms) \
-             values ($1, $2, $3, $4, $5, $6) on conflict (device_id, utterance_id) do update set \
-             subject_id = excluded.subject_id, object = excluded.object, bytes = excluded.bytes",
-            values![device_id, utterance_id, subject_id, object, bytes, crate::store::now_ms()],
-        )
-        .await?;
-        tx.commit().await?;
-        Ok(before)
-    }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::ingest::{NewBatch, parse};
 
+mod clips;
 mod erasure;
 mod exactly_once;
 mod people;

@@ -1,5 +1,7 @@
 //! What is derived from the log.
 
+use earwitness_scoring::fleet::OutcomeClass;
+
 use super::*;
 
 on_both! {
@@ -79,7 +81,7 @@ async fn pairs_and_health_are_derived_from_their_records(f: Fixture) {
     let by_snr = f.store.pair_sums(&keys[0], &PairFilter::default(), SliceBy::Snr).await.unwrap();
     assert_eq!(by_snr[0].slice, "10 to 20 dB");
     let outcomes = f.store.outcome_counts(&keys[0], &PairFilter::default()).await.unwrap();
-    assert!(outcomes.contains(&("transcript".to_owned(), "empty".to_owned(), 1)), "{outcomes:?}");
+    assert_eq!(outcomes.count(OutcomeClass::Transcript, OutcomeClass::Empty), 1, "{outcomes:?}");
     assert_eq!(
         f.store.median_times(&keys[0], &PairFilter::default()).await.unwrap(),
         (Some(50.0), Some(80.0))
@@ -147,6 +149,13 @@ async fn old_records_expire(f: Fixture) {
     }
     f.store.expire(&Retention::default()).await.unwrap();
     assert_eq!(stored(&f.store, "pi").await.len(), 0);
+    if !f.store.db.is_sqlite() {
+        // A month that never had a partition: its rows are in the default one.
+        f.store.append("pi", utterances(11, 10)).await.unwrap();
+        f.store.db.run("update records set received_ms = $1", db::values![long_ago]).await.unwrap();
+        f.store.expire(&Retention::default()).await.unwrap();
+        assert_eq!(stored(&f.store, "pi").await.len(), 0);
+    }
     let hours = f.store.hours(Some("pi"), 0).await.unwrap();
     assert_eq!(hours.len(), 1, "roll-ups outlive the log");
 }

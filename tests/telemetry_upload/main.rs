@@ -2,155 +2,22 @@
 
 #![cfg(feature = "telemetry")]
 
+#[path = "../cloud_support/mod.rs"]
 mod cloud_support;
+mod secrets;
+mod server;
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use cloud_support::{FakeCloud, Reply, Request};
-use earwitness::telemetry::{BatchHead, LossReason, Record, RecordLine, SessionRecord};
-use earwitness::uplink::collector::{
-    ClipStore, CollectorError, CollectorSettings, OnMetered, Sent, UploadEvent, UploadOutcome, Uploader,
-    enroll, erase,
-};
-use earwitness::uplink::journal::{FolderDisk, Journal, JournalOptions, SyncPolicy};
-use earwitness::web::ApiKey;
-use serde::Deserialize;
+use cloud_support::{FakeCloud, Reply};
+use earwitness::telemetry::LossReason;
+use earwitness::uplink::collector::{ClipStore, Sent, UploadEvent, UploadOutcome, Uploader};
+use earwitness::uplink::journal::{JournalOptions, SyncPolicy};
 
-const TOKEN: &str = "device-token-5f2a";
-/// Long enough for a loaded machine; what is waited for comes at once.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-#[derive(Deserialize)]
-struct Body {
-    #[serde(flatten)]
-    head: BatchHead,
-    records: Vec<RecordLine>,
-}
-
-/// The uploader has the real clock.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
-}
-
-fn body_of(request: &Request) -> Body {
-    serde_json::from_slice(&zstd::bulk::decompress(&request.body, 8 << 20).unwrap()).unwrap()
-}
-
-fn id_of(line: &RecordLine) -> String {
-    let Record::Session(session) = &line.record else { panic!("a record of another kind") };
-    session.session_id.clone()
-}
-
-/// What the server stored: `None` is known to be lost.
-#[derive(Default)]
-struct Store {
-    mark: u64,
-    entries: BTreeMap<u64, Option<String>>,
-    duplicates: usize,
-    /// Records with this in their id are refused.
-    poison: &'static str,
-}
-
-impl Store {
-    /// The answer that the contract asks for.
-    fn take(&mut self, request: &Request) -> Reply {
-        let Body { head, records } = body_of(request);
-        if !self.poison.is_empty() && records.iter().any(|line| id_of(line).contains(self.poison)) {
-            return Reply::json(422, r#"{"error":"a field has the wrong type"}"#);
-        }
-        let told = head.lost.iter().fold(self.mark, |mark, range| match range.first_sequence <= mark + 1 {
-            true => mark.max(range.last_sequence),
-            false => mark,
-        });
-        if head.first_sequence > told + 1 {
-            let refusal = format!(r#"{{"error":"a hole","expected_sequence":{}}}"#, self.mark + 1);
-            return Reply::json(409, refusal);
-        }
-        let lost = head.lost.iter().flat_map(|r| r.first_sequence..=r.last_sequence).map(|n| (n, None));
-        let records = (head.first_sequence..).zip(records.iter().map(|line| Some(id_of(line))));
-        for (sequence, entry) in lost.chain(records) {
-            if sequence > self.mark {
-                self.mark = sequence;
-                self.entries.insert(sequence, entry);
-            } else {
-                self.duplicates += 1;
-            }
-        }
-        Reply::json(200, format!(r#"{{"high_water":{},"stored":0,"duplicates":0}}"#, self.mark))
-    }
-
-    fn ids(&self) -> Vec<Option<&str>> {
-        self.entries.values().map(Option::as_deref).collect()
-    }
-}
-
-struct Device {
-    journal: Arc<Journal>,
-    folder: tempfile::TempDir,
-}
-
-impl Device {
-    fn new() -> Self {
-        Self::with(JournalOptions { sync: SyncPolicy::Never, ..JournalOptions::default() })
-    }
-
-    fn with(options: JournalOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let journal =
-            Journal::open(options, FolderDisk::open(&folder.path().join("journal")).unwrap()).unwrap();
-        Self { journal: Arc::new(journal), folder }
-    }
-
-    fn record(&self, id: &str) {
-        let session = SessionRecord { session_id: id.to_owned(), ..SessionRecord::default() };
-        let line = RecordLine { recorded_unix_ms: now(), record: Record::Session(session), consented: None };
-        self.journal.append(&line, now()).unwrap();
-    }
-
-    fn records(&self, n: usize) {
-        (1..=n).for_each(|id| self.record(&format!("r{id}")));
-    }
-}
-
-/// Retries come in milliseconds; the rest is as in the field.
-fn settings(server: &FakeCloud) -> CollectorSettings {
-    let url = format!("http://{}/base/", server.address);
-    let mut settings = CollectorSettings::new(&url, ApiKey::new(TOKEN).unwrap()).unwrap();
-    settings.interval = Duration::from_millis(20);
-    settings.backoff_initial = Duration::from_millis(2);
-    settings.backoff_max = Duration::from_millis(50);
-    settings
-}
-
-type Events = Arc<Mutex<Vec<UploadEvent>>>;
-
-fn start(settings: CollectorSettings, device: &Device, clips: Option<Arc<ClipStore>>) -> (Uploader, Events) {
-    let events = Events::default();
-    let seen = events.clone();
-    let on_event = move |event| seen.lock().unwrap().push(event);
-    (Uploader::start(settings, device.journal.clone(), clips, || false, on_event).unwrap(), events)
-}
-
-fn wait_until(what: &str, done: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < PATIENCE, "{what} never happened");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn server(store: &Arc<Mutex<Store>>) -> FakeCloud {
-    let store = store.clone();
-    FakeCloud::answering(move |_, request| match request.line.starts_with("PUT") {
-        true => Reply::json(204, ""),
-        false => store.lock().unwrap().take(request),
-    })
-}
+use server::*;
 
 #[test]
 fn records_arrive_whole_with_the_headers_of_the_contract() {
@@ -376,10 +243,11 @@ fn a_metered_network_is_waited_out_until_records_would_be_lost() {
         network.load(Ordering::Relaxed)
     };
     let mut settings = settings(&server);
-    settings.on_metered = OnMetered::Wait;
+    settings.wait_if_metered = true;
     device.records(20);
     let uploader =
-        Uploader::start(settings, device.journal.clone(), Some(clips.clone()), network, |_| {}).unwrap();
+        Uploader::start(settings, device.journal.clone(), Some(clips.clone()), Box::new(network), |_| {})
+            .unwrap();
     wait_until("it looks twice", || asked.load(Ordering::Relaxed) >= 2);
     assert!(server.asked() == 0 && uploader.status().waits_for_network);
     // 900 kB of 1 MiB.
@@ -455,107 +323,4 @@ fn the_uploader_keeps_the_sync_promise_while_it_waits() {
     wait_until("a request is under way", || server.asked() == 1);
     device.record("second");
     wait_until("it is synced by the uploader", || !device.journal.sync_due(u64::MAX).unwrap());
-}
-
-#[test]
-fn a_device_enrols_and_keeps_its_token_to_itself() {
-    let answer = r#"{"device_id":"kitchen-pi","token":"fresh-token"}"#;
-    let server = FakeCloud::replies(vec![
-        Reply::json(200, answer),
-        Reply::json(403, r#"{"error":"the code was used"}"#),
-        Reply::json(200, r#"{"device_id":"another","token":"t"}"#),
-    ]);
-    let url = format!("http://{}", server.address);
-    let enrolled = enroll(&url, "the-code", "kitchen-pi", false).unwrap();
-    let request = server.request(0);
-    assert_eq!(
-        (request.line.as_str(), request.header("authorization")),
-        ("POST /api/v1/enroll HTTP/1.1", None)
-    );
-    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-    assert_eq!(body, serde_json::json!({ "code": "the-code", "device_id": "kitchen-pi" }));
-    assert!(!format!("{enrolled:?}").contains("fresh-token"));
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    enrolled.save_token(&file).unwrap();
-    assert!(ApiKey::from_file(&file).unwrap() == enrolled.token);
-    let refused = enroll(&url, "the-code", "kitchen-pi", false).unwrap_err().to_string();
-    assert!(refused.contains("the code was used") && !refused.contains("the-code"), "{refused}");
-    assert!(matches!(enroll(&url, "c", "kitchen-pi", false), Err(CollectorError::BadAnswer { .. })));
-    assert!(matches!(enroll(&url, "c", "../pi", false), Err(CollectorError::Setup(_))));
-    let unencrypted = enroll("http://192.0.2.1", "c", "kitchen-pi", false);
-    assert!(matches!(unencrypted, Err(CollectorError::Setup(why)) if why.contains("https")));
-    assert_eq!(server.asked(), 3);
-}
-
-#[test]
-fn an_erasure_brings_its_receipt() {
-    let server = FakeCloud::replies(vec![Reply::json(200, r#"{"receipt_id":"r-1","erased_unix_ms":5}"#)]);
-    let receipt = erase(&settings(&server)).unwrap();
-    assert_eq!(receipt["receipt_id"], "r-1");
-    assert_eq!(server.request(0).line, "POST /base/api/v1/erase HTTP/1.1");
-    assert_eq!(server.request(0).header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
-}
-
-#[test]
-fn a_token_is_not_sent_unencrypted() {
-    let device = Device::new();
-    let settings = CollectorSettings::new("http://192.0.2.1:8090", ApiKey::new(TOKEN).unwrap()).unwrap();
-    let started = Uploader::start(settings, device.journal, None, || false, |_| {});
-    assert!(matches!(started.err(), Some(CollectorError::Setup(why)) if why.contains("https")));
-}
-
-/// Every log line of a run with failures, at the finest level.
-#[test]
-fn neither_token_nor_record_enters_a_log() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let log = Log::default();
-    let writer = log.clone();
-    // Threads of other tests in this binary write here too; they have the same secrets.
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
-    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
-    let store = Arc::new(Mutex::new(Store { poison: "bad", ..Store::default() }));
-    let shared = store.clone();
-    let server = FakeCloud::answering(move |n, request| match n {
-        0 => Reply::json(403, format!(r#"{{"error":"{TOKEN} is not known"}}"#)),
-        1 => Reply::CloseAfterUpload,
-        _ => shared.lock().unwrap().take(request),
-    });
-    let device = Device::new();
-    device.record("a-secret-record");
-    device.record("bad-secret-record");
-    let (_uploader, _) = start(settings(&server), &device, None);
-    wait_until("all is sent", || store.lock().unwrap().mark == 2);
-    let log = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-    assert!(log.contains("telemetry is sent later") && log.contains("given up"), "{log}");
-    assert!(!log.contains(TOKEN) && !log.contains("secret-record"), "{log}");
-}
-
-/// A folder's files hold no token.
-#[test]
-fn no_token_is_on_disk_beside_the_records() {
-    let store = Arc::<Mutex<Store>>::default();
-    let server = server(&store);
-    let device = Device::new();
-    device.records(3);
-    let (uploader, _) = start(settings(&server), &device, None);
-    assert!(uploader.flush(PATIENCE));
-    fn files(folder: &Path) -> Vec<Vec<u8>> {
-        std::fs::read_dir(folder).unwrap().filter_map(|e| std::fs::read(e.unwrap().path()).ok()).collect()
-    }
-    let all = files(&device.folder.path().join("journal"));
-    assert!(
-        !all.is_empty() && !all.iter().any(|bytes| bytes.windows(TOKEN.len()).any(|w| w == TOKEN.as_bytes()))
-    );
 }
