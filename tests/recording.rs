@@ -1,5 +1,7 @@
 //! What a run of the pipeline leaves as records, with engines that do as they are told.
 
+#[cfg(feature = "cloud")]
+mod cloud_support;
 mod support;
 
 use std::collections::BTreeMap;
@@ -192,6 +194,40 @@ fn what_was_deferred_is_recorded_once_it_is_answered_under_the_name_it_had() {
     // The detector's figures and the source's survived the wait.
     assert!(utterances.iter().all(|u| u.input.speech_ms.is_some() && u.input.native_rate_hz.is_some()));
     assert!(utterances.iter().all(|u| u.output.outcome == Outcome::Transcript));
+}
+
+#[cfg(feature = "cloud")]
+#[test]
+fn a_clouds_later_answer_says_that_it_replaces_an_earlier_one() {
+    use cloud_support::{FakeCloud, Reply};
+    use earwitness::asr::cloud::{CloudRecognizer, CloudSettings, ProviderKind};
+    use earwitness::pipeline::{CloudEngine, Policy, RouteRules};
+
+    let folder = tempfile::tempdir().unwrap();
+    let spool =
+        Spool::open(SpoolOptions { keep_answered: true, ..SpoolOptions::new(folder.path()) }).unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = |blocks: Vec<Step>| {
+        let settings = CloudSettings::new(ProviderKind::OpenAi, &format!("http://{address}/v1")).unwrap();
+        let (mut local, mut cloud) = (FakeRecognizer::new(1), CloudRecognizer::new(settings).unwrap());
+        let engines = Engines {
+            cloud: Some(CloudEngine { recognizer: &mut cloud, host: "cloud".into() }),
+            rules: RouteRules { policy: Policy::CloudThenLocal, consent: true, ..RouteRules::default() },
+            spool: Some(&spool),
+            ..Engines::local(&mut local)
+        };
+        record(options(), PipelineOptions::default(), engines, blocks, |_, _| {}).sink.utterances()
+    };
+    let first = run(talk(1));
+    assert!(matches!(&first[..], [u] if u.route == "local" && !u.replaces_earlier), "{first:?}");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let _server = FakeCloud::on(std::net::TcpListener::bind(address).unwrap(), move |_, _| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Reply::text("better")
+    });
+    let later = run(vec![Step::Silence(100), Step::Await(asked, 1), Step::Silence(100)]);
+    assert!(matches!(&later[..], [u] if u.route == "cloud" && u.replaces_earlier), "{later:?}");
 }
 
 #[test]
