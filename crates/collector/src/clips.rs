@@ -74,9 +74,7 @@ impl Clips {
         let object = format!("clips/{}", new_secret(""));
         store.announce_object(clip.device_id, &object).await?;
         self.0.put(&ObjectPath::from(object.as_str()), PutPayload::from(sealed)).await?;
-        let bytes = clip.flac.len() as u64;
-        store.replace_clip(clip.device_id, clip.utterance_id, clip.subject_id, &object, bytes).await?;
-        Ok(true)
+        store.replace_clip(clip, &key, &object).await
     }
 
     /// A clip as FLAC; `None` if there is none, or not any more.
@@ -95,7 +93,13 @@ impl Clips {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        Ok(Some(key.open(&clip_context(device_id, utterance_id), &sealed)?))
+        match key.open(&clip_context(device_id, utterance_id), &sealed) {
+            Ok(flac) => Ok(Some(flac)),
+            Err(error) => {
+                tracing::warn!(%error, device_id, utterance_id, "a clip cannot be read");
+                Ok(None)
+            }
+        }
     }
 
     /// Deletes what is due; what is gone already counts as deleted. What fails stays due, and the rest goes on.

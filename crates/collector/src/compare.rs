@@ -59,11 +59,16 @@ pub(crate) async fn compare(
         slices.entry(sums.slice.clone()).or_default().push(sums);
     }
     let heard = heard(store, key, filter, by, design).await?;
-    let compared = slices.into_iter().map(|(name, sums)| {
-        let references = references(&sums, heard.get(&name).map_or(&[], Vec::as_slice), margin);
-        comparison(name, &sums, references)
-    });
-    Ok(compared.collect())
+    let compared = move || {
+        let compared = slices.into_iter().map(|(name, sums)| {
+            let references = references(&sums, heard.get(&name).map_or(&[], Vec::as_slice), margin);
+            comparison(name, &sums, references)
+        });
+        compared.collect()
+    };
+    // Thousands of resamples: not on the threads that wait for sockets.
+    let compared = tokio::task::spawn_blocking(compared).await;
+    compared.map_err(|_| StoreError::Damaged("a comparison ended early".to_owned()))
 }
 
 fn comparison(name: String, sums: &[DeviceSums], references: References) -> Comparison {
@@ -97,8 +102,16 @@ struct Heard {
     reference: Reference,
 }
 
+/// How many were judged, and how many of these gave a reference.
+#[derive(Clone, Copy, Default)]
+struct Response {
+    judged: u64,
+    answered: u64,
+}
+
 /// The references of each slice. People work the queue off by place; those who were heard out of turn, beyond the first
-/// that nobody heard, do not count: they are no sample.
+/// that nobody heard, do not count: they are no sample. What people could not tell is taken to be like what they could
+/// of its kind (texts that agree, texts that differ): the answers stand for it, too.
 async fn heard(
     store: &Store,
     key: &PairKey,
@@ -107,26 +120,31 @@ async fn heard(
     design: &SamplingDesign,
 ) -> Result<BTreeMap<String, Vec<Heard>>, StoreError> {
     let reached = store.reached(key, filter, design).await?;
+    let mut rows = store.judgements(key, filter, by).await?;
+    rows.retain(|row| row.draw / design.inclusion_probability(row.edits_between) < reached);
+    let mut responses: BTreeMap<(String, bool), Response> = BTreeMap::new();
+    for row in &rows {
+        let response = responses.entry((row.slice.clone(), row.edits_between > 0)).or_default();
+        response.judged += 1;
+        response.answered += u64::from(row.counts.is_some());
+    }
     let mut slices: BTreeMap<String, Vec<Heard>> = BTreeMap::new();
-    for row in store.judgements(key, filter, by).await? {
-        let probability = design.inclusion_probability(row.edits_between);
-        if row.draw / probability >= reached {
-            continue;
-        }
-        let counts = |errors: i64| EditCounts {
-            substitutions: errors as u64,
-            reference_words: row.reference_words as u64,
-            ..EditCounts::default()
-        };
+    for row in rows {
+        let Some((reference_words, primary_edits, shadow_edits)) = row.counts else { continue };
+        let response = responses[&(row.slice.clone(), row.edits_between > 0)];
+        let probability = effective_probability(design.inclusion_probability(row.edits_between), reached)
+            * (response.answered as f64 / response.judged as f64);
+        let counts =
+            |errors: u64| EditCounts { substitutions: errors, reference_words, ..EditCounts::default() };
         slices.entry(row.slice).or_default().push(Heard {
             device_id: row.device_id,
             primary_words: row.primary_words,
             edits_between: row.edits_between,
             sample_ratio: row.sample_ratio,
             reference: Reference {
-                inclusion_probability: effective_probability(probability, reached),
-                a: counts(row.primary_edits),
-                b: counts(row.shadow_edits),
+                inclusion_probability: probability,
+                a: counts(primary_edits),
+                b: counts(shadow_edits),
             },
         });
     }
@@ -149,12 +167,12 @@ fn references(sums: &[DeviceSums], heard: &[Heard], margin: Margin) -> Reference
             Err(error) => tracing::warn!(%error, "a judgement does not fit its pair and is left out"),
         }
     }
-    // All other utterances: nobody heard them, and their words count.
+    // All other utterances that people could have heard: their words count.
     let mut rest = ClusterTable::default();
     for device in sums {
         let of_device = heard.iter().filter(|pair| pair.device_id == device.device_id);
         let known: f64 = of_device.map(|pair| pair.primary_words as f64 / pair.sample_ratio).sum();
-        let words = (device.primary_words - known).max(0.0);
+        let words = (device.readable_words - known).max(0.0);
         rest.add(&device.device_id, ClusterSums { numerator: 0.0, denominator: words });
     }
     let whole = |table: &ClusterTable| {

@@ -119,6 +119,7 @@ impl Server {
             limits: Limits::new(&settings.limits),
             metrics: Metrics::new(),
             room: Arc::new(Semaphore::new(settings.limits.max_body_bytes_in_flight)),
+            decoded: Arc::new(Semaphore::new(settings.limits.max_body_bytes_in_flight)),
             settings,
         });
         Ok(Self { app, listener, address, tls, handle: Handle::new() })
@@ -253,15 +254,20 @@ async fn maintain(app: Shared, mut stopped: watch::Receiver<bool>) {
 }
 
 impl App {
-    /// Erases, objects included, and notes who asked.
+    /// Erases, files and objects included, and notes who asked. It goes on to its end even if who asked is gone.
     pub(crate) async fn erase(&self, scope: &EraseScope, asked_by: &str) -> Result<Receipt, StoreError> {
-        let erasing = self.store.erase(scope, asked_by).await?;
-        // Without their key they are noise. The next round of upkeep tries again.
-        if let Err(error) = self.clips.sweep(&self.store).await {
-            tracing::error!(%error, "erased clips could not be deleted yet: their keys are destroyed, it is tried again");
-        }
-        let receipt = self.store.erased(erasing).await?;
-        self.store.note(asked_by, "erase", &receipt.receipt_id).await?;
-        Ok(receipt)
+        let (store, clips) = (self.store.clone(), self.clips.clone());
+        let (scope, asked_by) = (scope.clone(), asked_by.to_owned());
+        let erasing = tokio::spawn(async move {
+            let receipt = store.erase(&scope, &asked_by).await?;
+            store.note(&asked_by, "erase", &receipt.receipt_id).await?;
+            // The keys are destroyed: what is left without them is noise. The next round of upkeep tries again.
+            if let Err(error) = clips.sweep(&store).await {
+                tracing::error!(%error, "erased clips could not be deleted yet; it is tried again");
+            }
+            store.scrub().await?;
+            Ok(receipt)
+        });
+        erasing.await.unwrap_or_else(|_| Err(StoreError::Damaged("the erasure ended early".to_owned())))
     }
 }

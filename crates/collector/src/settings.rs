@@ -46,7 +46,7 @@ pub struct RequestLimits {
     pub burst: u32,
     /// Failed authentications of one address in a minute.
     pub refusals_per_minute: u32,
-    /// Bytes of bodies that are read at the same time.
+    /// Bytes of bodies that are read at the same time; as many again of batches that are decompressed and not stored yet.
     pub max_body_bytes_in_flight: usize,
     /// A body must be there within.
     pub body_timeout: Duration,

@@ -106,7 +106,7 @@ impl fmt::Debug for Vault {
 }
 
 /// A key that seals and hashes.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SealKey(Key);
 
 impl SealKey {

@@ -13,10 +13,19 @@ pub const MAX_RECORD_BYTES: usize = 64 << 10;
 pub const MAX_RECORD_DEPTH: usize = 16;
 /// Ranges of lost records in one batch. More are reported in the next.
 pub const MAX_LOST_RANGES: usize = 100;
+/// The largest sequence of a record: 10^12 are 30 years of a thousand records a second. Sums over streams stay exact.
+pub const MAX_SEQUENCE: u64 = 1_000_000_000_000;
+/// Bytes of a name of an engine, a profile, a version: they are keys of tables.
+pub const MAX_NAME_BYTES: usize = 200;
 /// Bytes of an audio clip: 30 s at 16 kHz and 16 bits are 0.96 MB before FLAC; long utterances are split below that.
 pub const MAX_CLIP_BYTES: usize = 4 << 20;
 /// Characters of an id: device, stream, utterance, subject.
 pub const MAX_ID_CHARS: usize = 64;
+
+/// Whether `name` can be a key of a table: not too long, nothing in it that does not print.
+pub fn valid_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control)
+}
 
 /// Whether `id` can stand in a path and a key: letters, digits, `-`, `_` and, but not at its start, `.`.
 ///

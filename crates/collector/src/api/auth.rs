@@ -50,8 +50,6 @@ impl FromRequestParts<Shared> for Asker {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ApiError> {
-        let address = address_of(parts);
-        app.limits.may_try(address)?;
         let asker = match bearer(&parts.headers) {
             Some(token) if token.starts_with("ewk_") => app
                 .store
@@ -62,8 +60,8 @@ impl FromRequestParts<Shared> for Asker {
             None => None,
         };
         let Some(asker) = asker else {
-            app.limits.refused(address);
             app.metrics.refusals.inc();
+            app.limits.refused(address_of(parts))?;
             return Err(ApiError::unauthorized());
         };
         let name = match &asker {

@@ -5,6 +5,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use earwitness_telemetry::limits::MAX_BATCH_BYTES;
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::{ApiError, App};
 use crate::ingest::Encoding;
 
@@ -50,6 +53,18 @@ pub(super) async fn read(
         // Not the content is at fault: a device that is told 4xx would give it up.
         Ok(Err(_)) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body was cut: send it again")),
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly")),
+    }
+}
+
+/// Room for a batch as large as any may be when it is decompressed.
+pub(super) async fn room_to_decode(app: &App) -> Result<OwnedSemaphorePermit, ApiError> {
+    let most = MAX_BATCH_BYTES.min(app.settings.limits.max_body_bytes_in_flight);
+    let room = app.decoded.clone().acquire_many_owned(u32::try_from(most).unwrap_or(u32::MAX));
+    match tokio::time::timeout(app.settings.limits.body_timeout, room).await {
+        Ok(Ok(room)) => Ok(room),
+        _ => {
+            Err(ApiError::busy(StatusCode::SERVICE_UNAVAILABLE, "the server is busy: send it again later", 1))
+        }
     }
 }
 

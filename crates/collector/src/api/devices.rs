@@ -37,8 +37,6 @@ pub(super) async fn enrol(
     parts: Parts,
     body: Body,
 ) -> Result<Json<Enrolled>, ApiError> {
-    let address = address_of(&parts);
-    app.limits.may_try(address)?;
     let bytes = body::read(&app, &parts.headers, body, MAX_SMALL_BODY).await?;
     let enrolment: Enrolment = serde_json::from_slice(&bytes)
         .map_err(|_| ApiError::unprocessable("the body must be {\"code\": …, \"device_id\": …}"))?;
@@ -52,8 +50,8 @@ pub(super) async fn enrol(
         }
         Err(error) => {
             if matches!(error, EnrolError::BadCode) {
-                app.limits.refused(address);
                 app.metrics.refusals.inc();
+                app.limits.refused(address_of(&parts))?;
             }
             Err(error.into())
         }
@@ -75,11 +73,19 @@ pub(super) async fn batch(
     };
     let bytes = body::read(&app, &headers, body, limit).await?;
     app.metrics.received_bytes.inc_by(bytes.len() as u64);
+    let mut room = body::room_to_decode(&app).await?;
     // Some milliseconds of work: not on the threads that wait for sockets.
-    let batch = tokio::task::spawn_blocking(move || parse(&decode(encoding, &bytes)?))
+    let read = tokio::task::spawn_blocking(move || {
+        let json = decode(encoding, &bytes)?;
+        Ok::<_, crate::ingest::BatchError>((json.len(), parse(&json)?))
+    });
+    let (length, batch) = read
         .await
         .map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the batch could not be read"))??;
+    // As much as it has is held until it is stored.
+    drop(room.split(room.num_permits().saturating_sub(length)));
     let accepted = app.store.append(&device, batch).await?;
+    drop(room);
     app.metrics.count(&accepted, begin.elapsed());
     Ok(Json(accepted))
 }

@@ -49,18 +49,16 @@ impl Limits {
         })
     }
 
-    /// Whether an address may try to say who it is: not for a minute after too many failures.
-    pub(crate) fn may_try(&self, address: IpAddr) -> Result<(), ApiError> {
+    /// Counts a failure. After too many an address is told for a minute to wait, whatever it tries; who says rightly who
+    /// they are is heard all the same: behind a proxy everybody has one address. Secrets are too long to be guessed; this
+    /// keeps the noise down.
+    pub(crate) fn refused(&self, address: IpAddr) -> Result<(), ApiError> {
+        if self.failed.check_key(&address).is_err() {
+            self.blocked().insert(address, Instant::now() + BLOCKED_FOR);
+        }
         match self.blocked().get(&address) {
             Some(until) if *until > Instant::now() => Err(too_many(BLOCKED_FOR.as_secs())),
             _ => Ok(()),
-        }
-    }
-
-    /// Counts a failure.
-    pub(crate) fn refused(&self, address: IpAddr) {
-        if self.failed.check_key(&address).is_err() {
-            self.blocked().insert(address, Instant::now() + BLOCKED_FOR);
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Bytes of bodies that may be read at the same time.
     pub(crate) room: Arc<Semaphore>,
+    /// Bytes of batches that are decompressed and not stored yet.
+    pub(crate) decoded: Arc<Semaphore>,
 }
 
 pub(crate) type Shared = Arc<App>;

@@ -131,19 +131,18 @@ fn check_head(head: &BatchHead, records: usize) -> Result<(), BatchError> {
     if head.lost.len() > limits::MAX_LOST_RANGES {
         return refuse(format!("a batch has at most {} ranges of lost records", limits::MAX_LOST_RANGES));
     }
-    // Sequences are stored as signed numbers.
-    let last = head.first_sequence.checked_add(records as u64).filter(|last| *last < i64::MAX as u64);
+    let last = head.first_sequence.checked_add(records as u64).filter(|last| *last <= limits::MAX_SEQUENCE);
     if head.first_sequence == 0 || last.is_none() {
-        return refuse("first_sequence must be from 1 to 2^63".to_owned());
+        return refuse(format!("first_sequence must be from 1 to {}", limits::MAX_SEQUENCE));
     }
     let ordered = head.lost.windows(2).all(|pair| pair[0].last_sequence < pair[1].first_sequence);
     let whole = head.lost.iter().all(|range| {
         range.first_sequence >= 1
             && range.first_sequence <= range.last_sequence
-            && range.last_sequence < i64::MAX as u64
+            && range.last_sequence <= limits::MAX_SEQUENCE
     });
     if !ordered || !whole {
-        return refuse("ranges of lost records must be in order and not overlap".to_owned());
+        return refuse("ranges of lost records must be in order, within bounds, and not overlap".to_owned());
     }
     Ok(())
 }

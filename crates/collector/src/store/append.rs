@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::db::{Db, Tx, values};
-use super::{Store, keys, now_ms, postgres, sqlite};
+use super::{Store, devices, keys, now_ms, postgres, sqlite};
 use crate::ingest::NewBatch;
 use crate::vault::Vault;
 
@@ -184,13 +184,16 @@ async fn take<'a>(
     let Some((fresh, high_water)) = continuation(&job.batch, stream.high_water) else {
         return Ok(Err(AppendError::Gap { expected: stream.high_water as u64 + 1 }));
     };
-    let erased = erased_ms(tx, device).await?;
+    let skew = (head.sent_unix_ms as i64).saturating_sub(now);
+    let known = devices::locked(tx, device).await?;
+    let clock = DeviceClock { skew_ms: skew, now_ms: now };
+    let erased = known.erased_ms.unwrap_or(i64::MIN);
     let begin = job.batch.records.len() - fresh;
     let fresh_records = &job.batch.records[begin..];
     let mut unreadable = 0;
     for record in fresh_records {
         unreadable += i64::from(record.kind == crate::ingest::UNREADABLE);
-        if record.recorded_ms > erased {
+        if clock.on_server(record.recorded_ms) > erased {
             rows.push(RecordRow {
                 device_id: device,
                 stream_id: &head.stream_id,
@@ -202,7 +205,7 @@ async fn take<'a>(
             });
         }
     }
-    keys::seal_texts(tx, vault, device, fresh_records, erased, now).await?;
+    keys::seal_texts(tx, vault, device, fresh_records, erased, &clock).await?;
     let lost = new_losses(&head.lost, stream.high_water);
     for range in &lost {
         tx.run(
@@ -234,7 +237,6 @@ async fn take<'a>(
         ],
     )
     .await?;
-    let skew = (head.sent_unix_ms as i64).saturating_sub(now);
     tx.run(
         "update devices set last_seen_ms = $1, clock_skew_ms = $2 where device_id = $3",
         values![now, skew, device],
@@ -275,9 +277,22 @@ async fn stream(
     Ok(Stream { high_water: row.int(0)?, lost: row.int(1)?, unreadable: row.int(2)? })
 }
 
-async fn erased_ms(tx: &mut Tx, device: &str) -> Result<i64, sqlx::Error> {
-    let row = tx.row("select erased_ms from devices where device_id = $1", values![device]).await?;
-    Ok(row.map(|row| row.maybe_int(0)).transpose()?.flatten().unwrap_or(i64::MIN))
+/// From a device's clock to the server's.
+pub(super) struct DeviceClock {
+    /// The device's less the server's, ms.
+    pub(super) skew_ms: i64,
+    pub(super) now_ms: i64,
+}
+
+/// Below it a skew is the time that a batch took to come, ms.
+const LEAST_SKEW_MS: i64 = 60_000;
+
+impl DeviceClock {
+    /// When that was by the server's clock: never later than now. Decides about erasures; what is shown is the device's.
+    pub(super) fn on_server(&self, device_ms: i64) -> i64 {
+        let skew = if self.skew_ms.abs() < LEAST_SKEW_MS { 0 } else { self.skew_ms };
+        device_ms.saturating_sub(skew).min(self.now_ms)
+    }
 }
 
 /// How many records at the batch's end are new, and the high-water mark after it; `None` if the batch leaves a hole.

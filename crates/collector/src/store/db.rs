@@ -3,6 +3,7 @@
 //! Reads and most writes are the same statement on SQLite and PostgreSQL (`$1` places, `on conflict`, casts), so they
 //! are written once. What differs (bulk insertion, partitions, vacuum) is in `sqlite.rs` and `postgres.rs`.
 
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction};
@@ -126,6 +127,19 @@ impl Db {
         })
     }
 
+    /// The rows of a query, as they are asked for.
+    pub(crate) fn stream(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<RowStream<'_>> {
+        let sql = AssertSqlSafe(sql.into());
+        Ok(RowStream(match self {
+            Self::Sqlite { read, .. } => {
+                sqlx::query_with(sql, for_sqlite(values)?).fetch(read).map_ok(Row::Sqlite).boxed()
+            }
+            Self::Postgres(pool) => {
+                sqlx::query_with(sql, for_postgres(values)?).fetch(pool).map_ok(Row::Postgres).boxed()
+            }
+        }))
+    }
+
     /// The first row of a query, if it has one.
     pub(crate) async fn row(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.rows(sql, values).await?.into_iter().next())
@@ -165,6 +179,16 @@ impl Db {
 
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite { .. })
+    }
+}
+
+/// Rows that come as they are asked for; a connection is taken until the end.
+pub(crate) struct RowStream<'a>(BoxStream<'a, Result<Row>>);
+
+impl RowStream<'_> {
+    /// At most `count` more; none at the end.
+    pub(crate) async fn next_some(&mut self, count: usize) -> Result<Vec<Row>> {
+        self.0.by_ref().take(count).try_collect().await
     }
 }
 

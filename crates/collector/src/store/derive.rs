@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use earwitness_telemetry::limits::{valid_id, valid_name};
 use earwitness_telemetry::{FeedbackRecord, HealthRecord, Outcome, ShadowRecord, UtteranceRecord};
 use serde::Deserialize;
 
 use super::db::{Tx, values};
 use super::rollup::{DAY_MS, Figures, HOUR_MS, MINUTE_MS};
-use super::{Store, StoreError, now_ms};
+use super::{Store, StoreError, devices, now_ms};
 
 /// Records of one stream in one step, and about as many in one transaction.
 const MAX_RECORDS: i64 = 2_000;
@@ -41,6 +42,8 @@ struct Behind {
     stream_id: String,
     from: i64,
     to: i64,
+    /// When the device was last erased, as adding up began.
+    erased_ms: Option<i64>,
     sums: Sums,
 }
 
@@ -70,12 +73,21 @@ impl Store {
                 break;
             }
             let (from, high_water) = (row.int(2)?, row.int(3)?);
-            let to = high_water.min(from.saturating_add(MAX_RECORDS));
             let (device_id, stream_id) = (row.text(0)?, row.text(1)?);
+            // Where the log goes on: what was lost before it may be any number.
+            let next = self
+                .db
+                .row(
+                    "select min(sequence) from records where device_id = $1 and stream_id = $2 and sequence > $3",
+                    values![&device_id, &stream_id, from],
+                )
+                .await?;
+            let next = next.map(|row| row.maybe_int(0)).transpose()?.flatten();
+            let to = next.map_or(high_water, |next| high_water.min(next.saturating_add(MAX_RECORDS - 1)));
+            let erased_ms = self.erased_ms(&device_id).await?;
             let sums = self.add_up(&device_id, &stream_id, from, to).await?;
-            // Lost records count as seen: there may be more behind them.
-            seen += to - from;
-            behind.push(Behind { device_id, stream_id, from, to, sums });
+            seen += (to - next.unwrap_or(to)).max(0) + 1;
+            behind.push(Behind { device_id, stream_id, from, to, erased_ms, sums });
         }
         if behind.is_empty() {
             return Ok(0);
@@ -90,8 +102,16 @@ impl Store {
                     values![stream.to, &stream.device_id, &stream.stream_id, stream.from],
                 )
                 .await?;
-            if moved == 1 {
+            if moved != 1 {
+                continue;
+            }
+            // Held from here on: an erasure waits until this is done, or was done before.
+            let device = devices::locked(&mut tx, &stream.device_id).await?;
+            if device.erased_ms == stream.erased_ms {
                 self.save(&mut tx, &stream.device_id, stream.sums).await?;
+            } else {
+                let sql = "update streams set derived_to = $1 where device_id = $2 and stream_id = $3";
+                tx.run(sql, values![stream.from, &stream.device_id, &stream.stream_id]).await?;
             }
         }
         tx.commit().await?;
@@ -196,7 +216,7 @@ impl Store {
                 finite(pair.shadow_ms),
                 pair.primary_cost,
                 pair.shadow_cost,
-                pair.sample_ratio.clamp(1e-9, 1.0),
+                pair.sample_ratio,
                 finite(pair.duration_ms),
                 pair.snr_db,
                 pair.language.as_deref().unwrap_or(""),
@@ -208,6 +228,21 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+/// Words of one utterance: 30 s have some 120.
+const MAX_WORDS: u64 = 100_000;
+
+/// Whether a device can have made this comparison.
+fn is_plausible(pair: &ShadowRecord) -> bool {
+    let language = pair.language.clone().unwrap_or_default();
+    let names = [&pair.primary_engine, &pair.shadow_engine, &pair.profile, &pair.app_version, &language];
+    let counts = [pair.substitutions, pair.deletions, pair.insertions, pair.primary_words, pair.shadow_words];
+    valid_id(&pair.utterance_id)
+        && names.into_iter().all(|name| valid_name(name))
+        && counts.into_iter().all(|count| count <= MAX_WORDS)
+        && pair.sample_ratio > 0.0
+        && pair.sample_ratio <= 1.0
 }
 
 fn finite(value: f64) -> f64 {
@@ -234,11 +269,16 @@ struct Ended {
 }
 
 impl Sums {
-    /// A record that does not read as what it says it is adds nothing; it stays in the log.
+    /// A record that does not read as what it says it is, or is none that a device could make, adds nothing; it stays in
+    /// the log.
     fn add(&mut self, kind: &str, recorded_ms: i64, body: &str, minutes_from: i64) {
         match kind {
             "utterance" => {
-                if let Ok(record) = serde_json::from_str::<UtteranceRecord>(body) {
+                if let Ok(record) = serde_json::from_str::<UtteranceRecord>(body)
+                    && [&record.engine, &record.profile, &record.app_version]
+                        .into_iter()
+                        .all(|n| valid_name(n))
+                {
                     let slot = (record.engine.as_str(), record.profile.as_str(), record.app_version.as_str());
                     self.roll(recorded_ms, minutes_from, slot, |figures| figures.add(&record));
                 }
@@ -250,13 +290,15 @@ impl Sums {
             }
             "shadow" => {
                 if let Ok(record) = serde_json::from_str::<ShadowRecord>(body)
-                    && earwitness_telemetry::limits::valid_id(&record.utterance_id)
+                    && is_plausible(&record)
                 {
                     self.pairs.push((recorded_ms, record));
                 }
             }
             "health" => {
-                if let Ok(record) = serde_json::from_str::<HealthRecord>(body) {
+                if let Ok(record) = serde_json::from_str::<HealthRecord>(body)
+                    && [&record.profile, &record.app_version].into_iter().all(|n| valid_name(n))
+                {
                     let slot = ("", record.profile.as_str(), record.app_version.as_str());
                     self.roll(recorded_ms, minutes_from, slot, |figures| figures.add_health(&record));
                     self.health = Some((recorded_ms, body.to_owned()));

@@ -1,6 +1,6 @@
 //! Devices: enrolment by a code that works once, tokens of which only a hash is kept, revocation.
 
-use super::db::{Row, values};
+use super::db::{Row, Tx, values};
 use super::{Store, StoreError, now_ms};
 use crate::vault::{new_secret, secret_hash};
 
@@ -77,7 +77,33 @@ fn device(row: &Row) -> Result<DeviceRow, StoreError> {
     })
 }
 
+/// What decides about a device's records and texts.
+pub(super) struct Locked {
+    /// When the device was last erased.
+    pub(super) erased_ms: Option<i64>,
+    /// The device's clock less the server's, ms, when its last batch came.
+    pub(super) clock_skew_ms: i64,
+}
+
+/// The device's row, locked until the transaction ends: storing, deriving and erasing take turns. Who also locks streams
+/// locks them first.
+pub(super) async fn locked(tx: &mut Tx, device_id: &str) -> Result<Locked, sqlx::Error> {
+    let sql = format!("select erased_ms, clock_skew_ms from devices where device_id = $1{}", tx.for_update());
+    let row = tx.row(sql, values![device_id]).await?;
+    Ok(match row {
+        Some(row) => Locked { erased_ms: row.maybe_int(0)?, clock_skew_ms: row.maybe_int(1)?.unwrap_or(0) },
+        None => Locked { erased_ms: None, clock_skew_ms: 0 },
+    })
+}
+
 impl Store {
+    /// When the device was last erased.
+    pub(super) async fn erased_ms(&self, device_id: &str) -> Result<Option<i64>, StoreError> {
+        let row =
+            self.db.row("select erased_ms from devices where device_id = $1", values![device_id]).await?;
+        Ok(row.map(|row| row.maybe_int(0)).transpose()?.flatten())
+    }
+
     /// A new code; `by` asked for it.
     ///
     /// # Errors

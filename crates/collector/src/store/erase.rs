@@ -5,11 +5,13 @@
 //! What a device still holds and sends later is refused by its time: records made, and consents given, before the
 //! erasure are not kept.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sha2::{Digest, Sha256};
 
 use super::db::{Row, Tx, values};
 use super::objects::doom;
-use super::{Store, StoreError, now_ms, postgres, sqlite};
+use super::{Store, StoreError, devices, now_ms, postgres, sqlite};
 use crate::vault::{new_secret, to_hex};
 
 /// What is erased.
@@ -36,6 +38,13 @@ impl EraseScope {
     }
 }
 
+/// Scrubs of the files: how many were asked for, and how many of these are done.
+#[derive(Default)]
+pub(super) struct Scrubs {
+    asked: AtomicU64,
+    done: tokio::sync::Mutex<u64>,
+}
+
 /// Proof of an erasure. It keeps a hash of the name, not the name.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Receipt {
@@ -59,18 +68,30 @@ pub struct Receipt {
     pub keys: u64,
 }
 
-/// The receipt so far.
-pub(crate) struct Erasing(Receipt);
-
 impl Store {
-    /// Destroys keys and rows and dooms objects. The caller deletes what is due and then calls [`Store::erased`].
-    pub(crate) async fn erase(&self, scope: &EraseScope, asked_by: &str) -> Result<Erasing, StoreError> {
-        let now = now_ms();
+    /// Destroys keys and rows, dooms objects, and writes the receipt, all at once. What is left is to let the object store
+    /// and the database's files forget, too: [`Store::scrub`].
+    ///
+    /// Streams and devices are locked first, in the order in which batches lock them: what is being stored or derived is
+    /// finished before, and is erased too, or begins after, and knows of the erasure.
+    pub(crate) async fn erase(&self, scope: &EraseScope, asked_by: &str) -> Result<Receipt, StoreError> {
         let mut tx = self.db.begin().await?;
         let (column, name) = match scope {
             EraseScope::Device(name) => ("device_id", name),
             EraseScope::Person(name) => ("subject_id", name),
         };
+        let lock = tx.for_update();
+        let of_device = matches!(scope, EraseScope::Device(_));
+        if of_device {
+            let sql = format!("select stream_id from streams where device_id = $1 order by stream_id{lock}");
+            tx.rows(sql, values![name]).await?;
+            devices::locked(&mut tx, name).await?;
+        } else {
+            let sql = format!("select device_id from devices order by device_id{lock}");
+            tx.rows(sql, Vec::new()).await?;
+        }
+        // After the wait: what was stored meanwhile is older.
+        let now = now_ms();
         // Overwritten before it is marked: no page is left with the old bytes.
         let keys = tx
             .run(
@@ -86,30 +107,28 @@ impl Store {
         delete(&mut tx, "judgements", column, name).await?;
         let clips = delete(&mut tx, "clips", column, name).await?;
         let mut records = 0;
-        match scope {
-            EraseScope::Device(_) => {
-                for table in ["pairs", "rollups", "losses"] {
-                    delete(&mut tx, table, column, name).await?;
-                }
-                records = delete(&mut tx, "records", column, name).await?;
-                tx.run(
-                    "update devices set erased_ms = $1, health = null, health_ms = null, session = null \
-                     where device_id = $2",
-                    values![now, name],
-                )
-                .await?;
-                // The marks stay: what was sent is not sent again.
-                tx.run("update streams set derived_to = high_water where device_id = $1", values![name])
-                    .await?;
-                // The device itself counts as a person where no subject was named.
-                self.void_consents(&mut tx, name, "", now).await?;
+        if of_device {
+            for table in ["pairs", "rollups", "losses"] {
+                delete(&mut tx, table, column, name).await?;
             }
-            EraseScope::Person(_) => {
-                let devices = tx.rows("select device_id from devices", Vec::new()).await?;
-                for device in devices {
-                    self.void_consents(&mut tx, &device.text(0)?, name, now).await?;
-                }
-            }
+            records = delete(&mut tx, "records", column, name).await?;
+            tx.run(
+                "update devices set erased_ms = $1, health = null, health_ms = null, session = null \
+                 where device_id = $2",
+                values![now, name],
+            )
+            .await?;
+            // The marks stay: what was sent is not sent again.
+            tx.run("update streams set derived_to = high_water where device_id = $1", values![name]).await?;
+        } else {
+            // Consents that a person gave until now count no more, also if nothing of them came yet.
+            tx.run(
+                "insert into person_keys (device_id, subject_id, wrapped, created_ms, erased_ms) \
+                 select device_id, $1, null, $2, $2 from devices where true \
+                 on conflict (device_id, subject_id) do update set erased_ms = excluded.erased_ms",
+                values![name, now],
+            )
+            .await?;
         }
         let receipt = Receipt {
             receipt_id: new_secret("ewr_"),
@@ -122,54 +141,40 @@ impl Store {
             clips,
             keys,
         };
-        tx.commit().await?;
-        Ok(Erasing(receipt))
-    }
-
-    /// Consents that a person gave until `now` count no more, also if nothing of them came yet.
-    async fn void_consents(
-        &self,
-        tx: &mut Tx,
-        device: &str,
-        subject: &str,
-        now: i64,
-    ) -> Result<(), sqlx::Error> {
+        let counts = serde_json::json!({ "records": records, "texts": texts, "clips": clips, "keys": keys });
         tx.run(
-            "insert into person_keys (device_id, subject_id, wrapped, created_ms, erased_ms) \
-             values ($1, $2, null, $3, $3) on conflict (device_id, subject_id) do update set erased_ms = $3",
-            values![device, subject, now],
+            "insert into erasures (receipt_id, scope, name_hash, asked_by, erased_ms, counts) \
+             values ($1, $2, $3, $4, $5, $6)",
+            values![
+                &receipt.receipt_id,
+                &receipt.scope,
+                &receipt.name_sha256,
+                &receipt.asked_by,
+                receipt.erased_unix_ms,
+                counts.to_string()
+            ],
         )
         .await?;
-        Ok(())
+        tx.commit().await?;
+        Ok(receipt)
     }
 
-    /// After the objects are gone: scrubs the files and keeps the receipt.
-    pub(crate) async fn erased(&self, erasing: Erasing) -> Result<Receipt, StoreError> {
+    /// Makes the database's files forget what was erased before this call. Calls that come while one is at work share the
+    /// next: it is the dearest thing that a client can ask for.
+    pub(crate) async fn scrub(&self) -> Result<(), StoreError> {
+        let mine = self.scrubs.asked.fetch_add(1, Ordering::SeqCst);
+        let mut done = self.scrubs.done.lock().await;
+        if *done > mine {
+            return Ok(());
+        }
+        let covers = self.scrubs.asked.load(Ordering::SeqCst);
         if self.db.is_sqlite() {
             sqlite::scrub(&self.db).await?;
         } else {
             postgres::scrub(&self.db).await?;
         }
-        let Erasing(mut receipt) = erasing;
-        receipt.erased_unix_ms = now_ms();
-        let counts = serde_json::json!({
-            "records": receipt.records, "texts": receipt.texts, "clips": receipt.clips, "keys": receipt.keys,
-        });
-        self.db
-            .run(
-                "insert into erasures (receipt_id, scope, name_hash, asked_by, erased_ms, counts) \
-                 values ($1, $2, $3, $4, $5, $6)",
-                values![
-                    &receipt.receipt_id,
-                    &receipt.scope,
-                    &receipt.name_sha256,
-                    &receipt.asked_by,
-                    receipt.erased_unix_ms,
-                    counts.to_string()
-                ],
-            )
-            .await?;
-        Ok(receipt)
+        *done = covers;
+        Ok(())
     }
 
     /// Past erasures, the newest first.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use earwitness_scoring::{BasicNormalizer, Normalizer};
 
+use super::append::DeviceClock;
 use super::db::{Tx, values};
-use super::{Store, StoreError};
+use super::{Store, StoreError, devices};
 use crate::ingest::NewRecord;
 use crate::vault::{SealKey, Vault, context};
 
@@ -22,15 +23,19 @@ pub(super) fn text_context(device_id: &str, utterance_id: &str, field: &str) -> 
     context(&["text", device_id, utterance_id, field])
 }
 
-/// A person's key; `None` if it was erased after `granted_ms`, when the consent was given.
+/// A person's key; `None` if they, or the device, were erased after `granted_ms`, when the consent was given by the
+/// server's clock. The device's row is locked.
 pub(super) async fn key_for(
     tx: &mut Tx,
     vault: &Vault,
-    device_id: &str,
+    (device_id, device_erased_ms): (&str, i64),
     subject_id: &str,
     granted_ms: i64,
     now: i64,
 ) -> Result<Option<SealKey>, sqlx::Error> {
+    if granted_ms <= device_erased_ms {
+        return Ok(None);
+    }
     let select = "select wrapped, erased_ms from person_keys where device_id = $1 and subject_id = $2";
     let row = tx.row(select, values![device_id, subject_id]).await?;
     let (wrapped, erased_ms) = match &row {
@@ -66,21 +71,23 @@ pub(super) async fn seal_texts(
     device_id: &str,
     records: &[NewRecord],
     erased_ms: i64,
-    now: i64,
+    clock: &DeviceClock,
 ) -> Result<(), sqlx::Error> {
+    let now = clock.now_ms;
     let mut known: BTreeMap<(String, i64), Option<SealKey>> = BTreeMap::new();
     for record in records {
         let (Some(consented), Some(utterance_id)) = (&record.consented, &record.utterance_id) else {
             continue;
         };
         let granted_ms = i64::try_from(consented.consent.granted_unix_ms).unwrap_or(i64::MAX);
-        if record.recorded_ms <= erased_ms {
+        let granted_ms = clock.on_server(granted_ms);
+        if clock.on_server(record.recorded_ms) <= erased_ms {
             continue;
         }
         let subject = consented.speaker.as_ref().map_or("", |speaker| speaker.subject_id.as_str());
         let slot = (subject.to_owned(), granted_ms);
         if !known.contains_key(&slot) {
-            let key = key_for(tx, vault, device_id, subject, granted_ms, now).await?;
+            let key = key_for(tx, vault, (device_id, erased_ms), subject, granted_ms, now).await?;
             known.insert(slot.clone(), key);
         }
         let Some(Some(key)) = known.get(&slot) else { continue };
@@ -95,10 +102,10 @@ pub(super) async fn seal_texts(
         for (field, text) in all.filter_map(|(field, text)| Some((field, text.as_ref()?))) {
             let sealed = key.seal(&text_context(device_id, utterance_id, field), text.as_bytes());
             tx.run(
-                "insert into texts (device_id, utterance_id, field, subject_id, recorded_ms, sealed) \
-                 values ($1, $2, $3, $4, $5, $6) on conflict (device_id, utterance_id, field) do update \
+                "insert into texts (device_id, utterance_id, field, subject_id, recorded_ms, received_ms, sealed) \
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict (device_id, utterance_id, field) do update \
                  set sealed = excluded.sealed, subject_id = excluded.subject_id",
-                values![device_id, utterance_id, field, subject, record.recorded_ms, sealed],
+                values![device_id, utterance_id, field, subject, record.recorded_ms, now, sealed],
             )
             .await?;
             if field != "speaker" {
@@ -155,8 +162,22 @@ impl Store {
         granted_ms: i64,
     ) -> Result<Option<SealKey>, StoreError> {
         let mut tx = self.db.begin().await?;
-        let key = key_for(&mut tx, &self.vault, device_id, subject_id, granted_ms, super::now_ms()).await?;
+        let key = self.key_now(&mut tx, device_id, subject_id, granted_ms).await?;
         tx.commit().await?;
         Ok(key)
+    }
+
+    /// The same within a transaction, by the clock that the device had when its last batch came.
+    pub(super) async fn key_now(
+        &self,
+        tx: &mut Tx,
+        device_id: &str,
+        subject_id: &str,
+        granted_ms: i64,
+    ) -> Result<Option<SealKey>, sqlx::Error> {
+        let device = devices::locked(tx, device_id).await?;
+        let clock = DeviceClock { skew_ms: device.clock_skew_ms, now_ms: super::now_ms() };
+        let erased = (device_id, device.erased_ms.unwrap_or(i64::MIN));
+        key_for(tx, &self.vault, erased, subject_id, clock.on_server(granted_ms), clock.now_ms).await
     }
 }

@@ -56,11 +56,14 @@ impl Store {
         self.db
             .run(
                 "delete from tokens where exists (select 1 from texts t where t.device_id = tokens.device_id \
-                 and t.utterance_id = tokens.utterance_id and t.recorded_ms < $1)",
+                 and t.utterance_id = tokens.utterance_id and t.received_ms < $1)",
                 values![old],
             )
             .await?;
-        self.db.run("delete from texts where recorded_ms < $1", values![old]).await?;
+        self.db.run("delete from texts where received_ms < $1", values![old]).await?;
+        // What somebody wrote down of a text goes with it; what it counted stays as long as its pair.
+        let sql = "update judgements set sealed_reference = null where judged_ms < $1 and sealed_reference is not null";
+        self.db.run(sql, values![old]).await?;
         let minutes = "delete from rollups where period_ms = $1 and begin_ms < $2";
         self.db.run(minutes, values![MINUTE_MS, now - MINUTES_FOR_MS]).await?;
         let old = before(retention.rollups_days);
@@ -68,6 +71,7 @@ impl Store {
             .run("delete from rollups where period_ms > $1 and begin_ms < $2", values![MINUTE_MS, old])
             .await?;
         self.db.run("delete from pairs where recorded_ms < $1", values![old]).await?;
+        self.db.run("delete from judgements where judged_ms < $1", values![old]).await?;
         sqlite::shrink(&self.db).await?;
         Ok(())
     }

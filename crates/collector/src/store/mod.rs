@@ -107,6 +107,7 @@ pub struct Store {
     db: Db,
     vault: Vault,
     sampling: SamplingKey,
+    scrubs: Arc<erase::Scrubs>,
     appends: mpsc::Sender<append::Job>,
     writers: Arc<std::sync::Mutex<Vec<JoinHandle<()>>>>,
     stop: Arc<watch::Sender<bool>>,
@@ -128,7 +129,7 @@ impl Store {
         let writers = append::start(&db, &vault, jobs, &stopped, writers);
         let (writers, stop) = (Arc::new(std::sync::Mutex::new(writers)), Arc::new(stop));
         let sampling = vault.sampling_key();
-        Ok(Self { db, vault, sampling, appends, writers, stop })
+        Ok(Self { db, vault, sampling, scrubs: Arc::default(), appends, writers, stop })
     }
 
     /// Whether it answers.

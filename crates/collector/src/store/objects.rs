@@ -3,6 +3,8 @@
 
 use super::db::{Tx, values};
 use super::{Store, StoreError, now_ms};
+use crate::clips::NewClip;
+use crate::vault::SealKey;
 
 /// How long a new object may lack its row, ms: longer than any upload takes.
 const UPLOAD_MS: i64 = 3_600_000;
@@ -33,29 +35,33 @@ impl Store {
         Ok(())
     }
 
-    /// Notes where a clip lies. The object that it replaces is doomed.
+    /// Notes where a clip lies; the object that it replaces is doomed. False, and nothing is noted, if the key that it was
+    /// sealed with is the speaker's no more: they were erased meanwhile.
     pub(crate) async fn replace_clip(
         &self,
-        device_id: &str,
-        utterance_id: &str,
-        subject_id: &str,
+        clip: &NewClip<'_>,
+        key: &SealKey,
         object: &str,
-        bytes: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        let NewClip { device_id, utterance_id, subject_id, granted_ms, flac } = *clip;
         let mut tx = self.db.begin().await?;
+        if self.key_now(&mut tx, device_id, subject_id, granted_ms).await?.as_ref() != Some(key) {
+            return Ok(false);
+        }
         doom(&mut tx, "device_id = $2 and utterance_id = $3", values![now_ms(), device_id, utterance_id])
             .await?;
         tx.run(
             "insert into clips (device_id, utterance_id, subject_id, object, bytes, received_ms) \
              values ($1, $2, $3, $4, $5, $6) on conflict (device_id, utterance_id) do update set \
-             subject_id = excluded.subject_id, object = excluded.object, bytes = excluded.bytes",
-            values![device_id, utterance_id, subject_id, object, bytes, now_ms()],
+             subject_id = excluded.subject_id, object = excluded.object, bytes = excluded.bytes, \
+             received_ms = excluded.received_ms",
+            values![device_id, utterance_id, subject_id, object, flac.len(), now_ms()],
         )
         .await?;
         let sql = "delete from doomed_objects where device_id = $1 and object = $2";
         tx.run(sql, values![device_id, object]).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Objects that are due, the longest due first.
@@ -82,7 +88,7 @@ pub(super) async fn doom(
 ) -> Result<(), sqlx::Error> {
     let sql = format!(
         "insert into doomed_objects (device_id, object, due_ms) \
-         select device_id, object, $1 from clips where {condition}"
+         select device_id, object, $1 from clips where {condition} on conflict do nothing"
     );
     tx.run(sql, values).await?;
     Ok(())

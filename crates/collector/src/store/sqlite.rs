@@ -1,5 +1,7 @@
 //! What is SQLite's own: rows inserted many at a time, pages given back, the log cut.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 
 use super::append::RecordRow;
@@ -45,12 +47,24 @@ fn statement(rows: usize) -> String {
     )
 }
 
+/// Tries of a checkpoint that readers hold up, and the pause between two.
+const CHECKPOINTS: usize = 50;
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(200);
+
 /// After an erasure: deleted pages are overwritten (`secure_delete`), and the write-ahead log, which may still hold what
-/// was there before, is emptied.
+/// was there before, is emptied. A reader may hold it up; then it says so in its answer, not by failing.
 pub(super) async fn scrub(db: &Db) -> Result<(), sqlx::Error> {
     let Db::Sqlite { write, .. } = db else { return Ok(()) };
-    sqlx::query("pragma wal_checkpoint(truncate)").execute(write).await?;
-    Ok(())
+    for _ in 0..CHECKPOINTS {
+        let busy: i64 = sqlx::query_scalar("pragma wal_checkpoint(truncate)").fetch_one(write).await?;
+        if busy == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(CHECKPOINT_PAUSE).await;
+    }
+    Err(sqlx::Error::Protocol(
+        "the write-ahead log could not be emptied: somebody reads all the time".to_owned(),
+    ))
 }
 
 /// Gives free pages back to the file system, a bounded number at a time.

@@ -44,17 +44,15 @@ pub(super) async fn show(Asked(query): Asked<Next>) -> Page {
 /// The access key is the password. There is no session yet whose form could prove anything: the origin has to do, and
 /// the cookie is refused on requests from other sites anyway.
 pub(super) async fn sign_in(State(app): State<Shared>, parts: Parts, Form(sign_in): Form<SignIn>) -> Page {
-    let address = address_of(&parts);
-    if app.limits.may_try(address).is_err() {
-        return Err(PageError::status(StatusCode::TOO_MANY_REQUESTS));
-    }
-    if !same_origin(&parts.headers) {
+    if !same_origin(&parts.headers, &parts.uri) {
         return Err(PageError::status(StatusCode::FORBIDDEN));
     }
     let person = app.store.person_of_key(sign_in.password.trim()).await?;
     let Some(person) = person.filter(|person| person.name == sign_in.name.trim()) else {
-        app.limits.refused(address);
         app.metrics.refusals.inc();
+        if app.limits.refused(address_of(&parts)).is_err() {
+            return Err(PageError::status(StatusCode::TOO_MANY_REQUESTS));
+        }
         let problem = "Name and access key do not fit each other.";
         let mut response = page(&form(Some(problem), sign_in.name, sign_in.next))?;
         *response.status_mut() = StatusCode::UNAUTHORIZED;

@@ -3,7 +3,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::{Form, RequestExt};
 use serde::de::DeserializeOwned;
 
@@ -85,7 +85,7 @@ impl<T: DeserializeOwned + 'static> FromRequest<Shared> for Signed<T> {
 
     async fn from_request(mut request: Request, app: &Shared) -> Result<Self, PageError> {
         let visitor: Visitor = request.extract_parts_with_state(app).await?;
-        if !same_origin(request.headers()) {
+        if !same_origin(request.headers(), request.uri()) {
             return Err(PageError::status(StatusCode::FORBIDDEN));
         }
         let form = Form::<Vec<(String, String)>>::from_request(request, app).await;
@@ -103,9 +103,11 @@ impl<T: DeserializeOwned + 'static> FromRequest<Shared> for Signed<T> {
     }
 }
 
-/// Whether a request comes from a page of this server. Browsers name the origin of every form that is sent by POST.
-pub(crate) fn same_origin(headers: &HeaderMap) -> bool {
+/// Whether a request comes from a page of this server. Browsers name the origin of every form that is sent by POST. Over
+/// HTTP/2 the host that they ask stands in the address, not in a header.
+pub(crate) fn same_origin(headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or(uri.authority().map(|authority| authority.as_str()));
     match headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or("")) {
         None => true,
         Some(origin) => origin.split_once("://").is_some_and(|(_, rest)| Some(rest) == host),
@@ -115,4 +117,27 @@ pub(crate) fn same_origin(headers: &HeaderMap) -> bool {
 fn equal(a: &str, b: &str) -> bool {
     use subtle::ConstantTimeEq;
     a.as_bytes().ct_eq(b.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_of_another_origin_is_known_over_both_versions_of_http() {
+        let asked = |host: Option<&str>, uri: &str, origin: &str| {
+            let mut headers = HeaderMap::new();
+            if let Some(host) = host {
+                headers.insert(axum::http::header::HOST, host.parse().unwrap());
+            }
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            same_origin(&headers, &uri.parse().unwrap())
+        };
+        assert!(asked(Some("fleet.example:8090"), "/login", "https://fleet.example:8090"));
+        assert!(asked(None, "https://fleet.example:8090/login", "https://fleet.example:8090"));
+        assert!(!asked(Some("fleet.example"), "/login", "https://evil.example"));
+        assert!(!asked(None, "https://fleet.example/login", "https://evil.example"));
+        assert!(!asked(None, "/login", "https://fleet.example"));
+        assert!(!asked(Some("fleet.example"), "/login", "null"));
+    }
 }

@@ -33,7 +33,7 @@ impl Store {
             let texts = self.texts(&device_id, &utterance_id).await?;
             let flac = clips.load(self, &device_id, &utterance_id).await?;
             let (sample_rate_hz, duration_s) = flac.as_deref().and_then(stream_info).unwrap_or((16_000, 0.0));
-            let judged = self.reference(&device_id, &utterance_id, &subject_id).await?;
+            let judged = self.reference(&device_id, &utterance_id).await?;
             let pair = self
                 .db
                 .row(
@@ -42,7 +42,7 @@ impl Store {
                     values![&device_id, &utterance_id],
                 )
                 .await?;
-            let mut attributes = self.attributes(&device_id, &utterance_id, &subject_id).await?;
+            let mut attributes = self.attributes(&device_id, &utterance_id).await?;
             let mut export = ExportRow {
                 subject_id: Some(subject_id).filter(|subject| !subject.is_empty()),
                 recorded_unix_ms: u64::try_from(row.int(3)?).unwrap_or(0),
@@ -73,18 +73,12 @@ impl Store {
     }
 
     /// What people heard: the latest judgement's reference.
-    async fn reference(
-        &self,
-        device_id: &str,
-        utterance_id: &str,
-        subject_id: &str,
-    ) -> Result<Option<String>, StoreError> {
-        let sql = "select sealed_reference from judgements where device_id = $1 and utterance_id = $2 \
-                   and sealed_reference is not null order by judged_ms desc limit 1";
-        let Some(row) = self.db.row(sql, values![device_id, utterance_id]).await? else { return Ok(None) };
-        let Some(key) = self.person_key(device_id, subject_id).await? else { return Ok(None) };
-        let plain = key.open(&context(&["reference", device_id, utterance_id]), &row.blob(0)?)?;
-        Ok(String::from_utf8(plain).ok())
+    async fn reference(&self, device_id: &str, utterance_id: &str) -> Result<Option<String>, StoreError> {
+        let sql = "select subject_id, sealed_reference from judgements where device_id = $1 \
+                   and utterance_id = $2 and sealed_reference is not null order by judged_ms desc limit 1";
+        let place = context(&["reference", device_id, utterance_id]);
+        let plain = self.opened(sql, device_id, utterance_id, &place).await?;
+        Ok(plain.and_then(|plain| String::from_utf8(plain).ok()))
     }
 
     /// What the speaker said of themselves.
@@ -92,15 +86,25 @@ impl Store {
         &self,
         device_id: &str,
         utterance_id: &str,
-        subject_id: &str,
     ) -> Result<BTreeMap<String, String>, StoreError> {
-        let sql = "select sealed from texts where device_id = $1 and utterance_id = $2 and field = 'speaker'";
-        let Some(row) = self.db.row(sql, values![device_id, utterance_id]).await? else {
-            return Ok(BTreeMap::new());
-        };
-        let Some(key) = self.person_key(device_id, subject_id).await? else { return Ok(BTreeMap::new()) };
-        let plain = key.open(&text_context(device_id, utterance_id, "speaker"), &row.blob(0)?)?;
-        Ok(serde_json::from_slice(&plain).unwrap_or_default())
+        let sql = "select subject_id, sealed from texts \
+                   where device_id = $1 and utterance_id = $2 and field = 'speaker'";
+        let place = text_context(device_id, utterance_id, "speaker");
+        let plain = self.opened(sql, device_id, utterance_id, &place).await?;
+        Ok(plain.and_then(|plain| serde_json::from_slice(&plain).ok()).unwrap_or_default())
+    }
+
+    /// What `sql` gives of an utterance (whose, sealed), opened; `None` if there is none, or the key is gone.
+    async fn opened(
+        &self,
+        sql: &str,
+        device_id: &str,
+        utterance_id: &str,
+        place: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(row) = self.db.row(sql, values![device_id, utterance_id]).await? else { return Ok(None) };
+        let Some(key) = self.person_key(device_id, &row.text(0)?).await? else { return Ok(None) };
+        Ok(key.open(place, &row.blob(1)?).ok())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use earwitness_scoring::fleet::SamplingDesign;
 
-use super::pairs::{PairFilter, PairKey};
+use super::pairs::{ANSWERED, PairFilter, PairKey, READABLE};
 use crate::store::db::{Row, values};
 use crate::store::{Store, StoreError, now_ms};
 use crate::vault::context;
@@ -47,19 +47,15 @@ pub struct Judgement {
     pub inclusion_probability: f64,
 }
 
-/// A judgement with a reference, for the estimate.
+/// The latest judgement of a pair, for the estimate.
 #[derive(Clone, Debug)]
 pub struct JudgementRow {
     /// The slice's value; empty without slices.
     pub slice: String,
     /// Which device.
     pub device_id: String,
-    /// Words of the reference.
-    pub reference_words: i64,
-    /// The primary's edits.
-    pub primary_edits: i64,
-    /// The shadow's edits.
-    pub shadow_edits: i64,
+    /// Words of the reference, edits of the primary against it, edits of the shadow; `None` if people could not tell.
+    pub counts: Option<(u64, u64, u64)>,
     /// Words of the primary's text.
     pub primary_words: u64,
     /// Word edits between the two texts.
@@ -71,13 +67,11 @@ pub struct JudgementRow {
 }
 
 /// What a [`Candidate`] is made of.
-const CANDIDATE: &str = "p.device_id, p.utterance_id, p.primary_engine, p.shadow_engine, a.subject_id, \
+const CANDIDATE: &str = "p.device_id, p.utterance_id, p.primary_engine, p.shadow_engine, \
+     (select min(t.subject_id) from texts t where t.device_id = p.device_id and t.utterance_id = p.utterance_id \
+     and t.field in ('primary', 'shadow')), \
      p.duration_ms, p.language, p.sample_ratio, (select count(*) from clips c where c.device_id = p.device_id \
      and c.utterance_id = p.utterance_id), p.substitutions + p.deletions + p.insertions";
-/// Pairs whose texts may be read.
-const WITH_TEXTS: &str = "join texts a on a.device_id = p.device_id and a.utterance_id = p.utterance_id \
-     and a.field = 'primary' join texts b on b.device_id = p.device_id and b.utterance_id = p.utterance_id \
-     and b.field = 'shadow'";
 /// Beside each pair the first judgement of it, if there is one.
 const WITH_JUDGEMENT: &str = "left join (select device_id, utterance_id, shadow_engine, min(judged_ms) as judged_ms \
      from judgements group by device_id, utterance_id, shadow_engine) j on j.device_id = p.device_id \
@@ -107,7 +101,10 @@ impl Store {
         &self,
         design: &SamplingDesign,
     ) -> Result<(Option<Candidate>, u64, u64), StoreError> {
-        let from = format!("from pairs p {WITH_TEXTS} {WITH_JUDGEMENT} where p.draw <= {PROBABILITY}");
+        let from = format!(
+            "from pairs p {WITH_JUDGEMENT} \
+             where {READABLE} and {ANSWERED} = 1 and p.draw <= {PROBABILITY}"
+        );
         let of_design = || values![design.per_edit, design.agreeing];
         let counts = format!("select count(*), count(j.judged_ms) {from}");
         let counts = self.db.row(counts, of_design()).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -130,8 +127,8 @@ impl Store {
         values.extend(values![design.per_edit, design.agreeing]);
         let probability = probability(values.len() - 1, values.len());
         let sql = format!(
-            "select min(p.draw / {probability}) from pairs p {WITH_TEXTS} {WITH_JUDGEMENT} {conditions} \
-             and p.draw <= {probability} and j.judged_ms is null"
+            "select min(p.draw / {probability}) from pairs p {WITH_JUDGEMENT} {conditions} \
+             and {READABLE} and {ANSWERED} = 1 and p.draw <= {probability} and j.judged_ms is null"
         );
         let row = self.db.row(sql, values).await?;
         Ok(row.map(|row| row.maybe_real(0)).transpose()?.flatten().unwrap_or(1.0).min(1.0))
@@ -145,8 +142,8 @@ impl Store {
         shadow_engine: &str,
     ) -> Result<Option<Candidate>, StoreError> {
         let sql = format!(
-            "select {CANDIDATE} from pairs p {WITH_TEXTS} \
-             where p.device_id = $1 and p.utterance_id = $2 and p.shadow_engine = $3"
+            "select {CANDIDATE} from pairs p where {READABLE} and {ANSWERED} = 1 \
+             and p.device_id = $1 and p.utterance_id = $2 and p.shadow_engine = $3"
         );
         let row = self.db.row(sql, values![device_id, utterance_id, shadow_engine]).await?;
         row.as_ref().map(candidate).transpose()
@@ -191,7 +188,7 @@ impl Store {
         Ok(())
     }
 
-    /// Judgements with a reference, the latest of each pair.
+    /// Judgements, the latest of each pair.
     pub(crate) async fn judgements(
         &self,
         key: &PairKey,
@@ -203,8 +200,7 @@ impl Store {
             "select {}, p.device_id, j.reference_words, j.primary_edits, j.shadow_edits, \
              p.primary_words, {EDITS}, p.sample_ratio, p.draw \
              from pairs p join judgements j on j.device_id = p.device_id and j.utterance_id = p.utterance_id \
-             and j.shadow_engine = p.shadow_engine {conditions} and j.reference_words is not null \
-             and not exists (select 1 from judgements k where k.device_id = j.device_id \
+             and j.shadow_engine = p.shadow_engine {conditions} and not exists (select 1 from judgements k where k.device_id = j.device_id \
              and k.utterance_id = j.utterance_id and k.shadow_engine = j.shadow_engine \
              and k.judged_ms > j.judged_ms) order by 1, 2",
             by.sql()
@@ -213,9 +209,12 @@ impl Store {
             Ok(JudgementRow {
                 slice: row.text(0)?,
                 device_id: row.text(1)?,
-                reference_words: row.int(2)?,
-                primary_edits: row.int(3)?,
-                shadow_edits: row.int(4)?,
+                counts: match (row.maybe_int(2)?, row.maybe_int(3)?, row.maybe_int(4)?) {
+                    (Some(words), Some(primary), Some(shadow)) => {
+                        Some((words as u64, primary as u64, shadow as u64))
+                    }
+                    _ => None,
+                },
                 primary_words: row.int(5)? as u64,
                 edits_between: row.int(6)? as u64,
                 sample_ratio: row.real(7)?,

@@ -93,8 +93,8 @@ pub struct DeviceSums {
     pub edits: f64,
     /// Words of the longer text, likewise.
     pub longer_words: f64,
-    /// Words of the primary's text, likewise.
-    pub primary_words: f64,
+    /// Words of the primary's texts that people may read, likewise.
+    pub readable_words: f64,
     /// Sum of shadow less primary, ms.
     pub latency_difference_ms: f64,
     /// Sums of what both cost.
@@ -129,8 +129,12 @@ pub struct Pair {
 }
 
 /// 1 where both answered: what failed has no words to compare.
-const ANSWERED: &str = "(case when p.shadow_outcome in ('transcript', 'no_speech', 'empty') \
+pub(super) const ANSWERED: &str = "(case when p.shadow_outcome in ('transcript', 'no_speech', 'empty') \
      and p.primary_outcome in ('transcript', 'no_speech', 'empty') then 1 else 0 end)";
+/// Of these, those whose speaker lets people read what was understood, be it by one of both: the other may have heard
+/// nothing. People judge these, so it is these that the difference of the error rates is of.
+pub(super) const READABLE: &str = "exists (select 1 from texts t where t.device_id = p.device_id \
+     and t.utterance_id = p.utterance_id and t.field in ('primary', 'shadow'))";
 const EDITS: &str = "(p.substitutions + p.deletions + p.insertions)";
 const LONGER: &str =
     "(case when p.primary_words > p.shadow_words then p.primary_words else p.shadow_words end)";
@@ -179,11 +183,12 @@ impl Store {
         let (conditions, values) = filter.conditions(Some(key));
         let slice = by.sql();
         let sql = format!(
-            "select {slice}, p.device_id, count(*), sum({ANSWERED} * {EDITS} / p.sample_ratio), \
+            "select {slice}, p.device_id, cast(sum({ANSWERED}) as bigint), sum({ANSWERED} * {EDITS} / p.sample_ratio), \
              sum({ANSWERED} * {LONGER} / p.sample_ratio), \
-             sum(p.shadow_ms - p.primary_ms), \
+             sum({ANSWERED} * (p.shadow_ms - p.primary_ms)), \
              cast(coalesce(sum(p.primary_cost), 0) as double precision), \
-             cast(coalesce(sum(p.shadow_cost), 0) as double precision), sum({ANSWERED} * p.primary_words / p.sample_ratio) \
+             cast(coalesce(sum(p.shadow_cost), 0) as double precision), \
+             sum({ANSWERED} * (case when {READABLE} then 1 else 0 end) * p.primary_words / p.sample_ratio) \
              from pairs p {conditions} group by 1, 2 order by 1, 2"
         );
         let sums = |row: &Row| -> Result<DeviceSums, StoreError> {
@@ -196,7 +201,7 @@ impl Store {
                 latency_difference_ms: row.real(5)?,
                 primary_cost: row.real(6)?,
                 shadow_cost: row.real(7)?,
-                primary_words: row.real(8)?,
+                readable_words: row.real(8)?,
             })
         };
         self.db.rows(sql, values).await?.iter().map(sums).collect()
@@ -228,6 +233,7 @@ impl Store {
     ) -> Result<(Option<f64>, Option<f64>), StoreError> {
         let median = async |column: &str| -> Result<Option<f64>, StoreError> {
             let (conditions, values) = filter.conditions(Some(key));
+            let conditions = format!("{conditions} and {ANSWERED} = 1");
             let sql = format!(
                 "select p.{column} from pairs p {conditions} order by 1 limit 1 \
                  offset (select count(*) / 2 from pairs p {conditions})"

@@ -1,6 +1,6 @@
 //! Figures over time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::store::db::{Row, Value, values};
 use crate::store::rollup::{DAY_MS, Figures};
@@ -28,6 +28,27 @@ pub struct Offered {
     pub profiles: Vec<String>,
     /// Versions.
     pub versions: Vec<String>,
+}
+
+/// Roll-ups in memory at once: some 10 MB.
+const MERGED_AT_ONCE: usize = 2_000;
+
+/// What some roll-ups add up to.
+#[derive(Default)]
+struct Sums {
+    buckets: BTreeMap<i64, Figures>,
+    devices: HashSet<String>,
+}
+
+impl Sums {
+    fn merge(mut self, rows: &[Row], from_ms: i64, step_ms: i64) -> Result<Self, StoreError> {
+        for row in rows {
+            let at = from_ms + (row.int(1)? - from_ms).div_euclid(step_ms) * step_ms;
+            self.buckets.entry(at).or_default().merge(&Figures::from_bytes(&row.blob(2)?)?);
+            self.devices.insert(row.text(0)?);
+        }
+        Ok(self)
+    }
 }
 
 impl FigureFilter {
@@ -63,21 +84,19 @@ impl Store {
             "select device_id, begin_ms, figures from rollups \
              where period_ms = $1 and begin_ms >= $2 and begin_ms < $3{conditions}"
         );
-        let rows = self.db.rows(sql, values).await?;
-        // Merging is work: it shall not hold up those who wait for sockets.
-        let merge = move || -> Result<(BTreeMap<i64, Figures>, usize), StoreError> {
-            let mut buckets: BTreeMap<i64, Figures> = BTreeMap::new();
-            let mut devices = std::collections::HashSet::new();
-            for row in &rows {
-                let at = from_ms + (row.int(1)? - from_ms).div_euclid(step_ms) * step_ms;
-                buckets.entry(at).or_default().merge(&Figures::from_bytes(&row.blob(2)?)?);
-                devices.insert(row.text(0)?);
+        let mut sums = Sums::default();
+        let mut rows = self.db.stream(sql, values)?;
+        loop {
+            let some = rows.next_some(MERGED_AT_ONCE).await?;
+            if some.is_empty() {
+                return Ok((sums.buckets, sums.devices.len()));
             }
-            Ok((buckets, devices.len()))
-        };
-        tokio::task::spawn_blocking(merge)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Damaged("figures could not be added up".to_owned())))
+            // Merging is work: it shall not hold up those who wait for sockets.
+            let merge = move || sums.merge(&some, from_ms, step_ms);
+            sums = tokio::task::spawn_blocking(merge)
+                .await
+                .unwrap_or_else(|_| Err(StoreError::Damaged("figures could not be added up".to_owned())))?;
+        }
     }
 
     /// What utterances since `since_ms` can be filtered by.

@@ -52,7 +52,13 @@ impl Store {
         for row in self.db.rows(sql, values![device_id, utterance_id]).await? {
             let (field, subject) = (row.text(0)?, row.text(1)?);
             let key = self.vault.person(device_id, &subject, &row.blob(3)?)?;
-            let plain = key.open(&text_context(device_id, utterance_id, &field), &row.blob(2)?)?;
+            let plain = match key.open(&text_context(device_id, utterance_id, &field), &row.blob(2)?) {
+                Ok(plain) => plain,
+                Err(error) => {
+                    tracing::warn!(%error, device_id, utterance_id, field, "a text cannot be read");
+                    continue;
+                }
+            };
             let text = String::from_utf8(plain).map_err(|_| StoreError::Damaged("a text".to_owned()))?;
             match field.as_str() {
                 PRIMARY => texts.primary = Some(text),

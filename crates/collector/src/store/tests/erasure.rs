@@ -83,8 +83,8 @@ async fn an_erased_person_is_gone_and_old_consents_are_void(f: Fixture) {
     let keys = f.store.db.rows(sql, Vec::new()).await.unwrap();
     let wrapped: Vec<_> = keys.iter().map(|row| row.blob(0).unwrap()).collect();
     assert_eq!(wrapped.len(), 2);
-    let erasing = f.store.erase(&EraseScope::Person("ann".to_owned()), "admin").await.unwrap();
-    let receipt = f.store.erased(erasing).await.unwrap();
+    let receipt = f.store.erase(&EraseScope::Person("ann".to_owned()), "admin").await.unwrap();
+    f.store.scrub().await.unwrap();
     assert_eq!((receipt.texts, receipt.keys, receipt.records), (2, 2, 0));
     assert_eq!(f.store.receipt(&receipt.receipt_id).await.unwrap(), Some(receipt));
     assert_eq!(f.store.texts("pi", "u-1").await.unwrap(), Texts::default());
@@ -113,8 +113,8 @@ async fn an_erased_device_is_gone_and_goes_on_from_its_mark(f: Fixture) {
     f.store.append("pi", batch(head(1), &[said(1, "hello there", None, 1), utterance(2)])).await.unwrap();
     f.store.append("laptop", utterances(1, 2)).await.unwrap();
     f.derive_all().await;
-    let erasing = f.store.erase(&EraseScope::Device("pi".to_owned()), "pi").await.unwrap();
-    let receipt = f.store.erased(erasing).await.unwrap();
+    let receipt = f.store.erase(&EraseScope::Device("pi".to_owned()), "pi").await.unwrap();
+    f.store.scrub().await.unwrap();
     assert_eq!((receipt.records, receipt.texts, receipt.keys), (2, 1, 1));
     assert!(
         stored(&f.store, "pi").await.is_empty() && f.store.hours(Some("pi"), 0).await.unwrap().is_empty()

@@ -13,9 +13,12 @@ use super::*;
 use crate::ingest::{NewBatch, parse};
 
 mod clips;
+mod compared;
 mod erasure;
 mod exactly_once;
+mod hostile;
 mod people;
+mod races;
 mod rollups;
 
 /// A store and what it lies in.

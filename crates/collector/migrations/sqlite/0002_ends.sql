@@ -4,7 +4,13 @@
 create table doomed_objects (
     device_id text not null,
     object    text not null,
-    due_ms    bigint not null,
+    due_ms    integer not null,
     primary key (device_id, object)
-);
+) strict, without rowid;
 create index doomed_objects_due on doomed_objects (due_ms);
+
+-- Texts go by the server's clock: a device's may be anything.
+alter table texts add column received_ms integer not null default 0;
+update texts set received_ms = recorded_ms;
+drop index texts_by_time;
+create index texts_by_time on texts (received_ms);
