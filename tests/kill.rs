@@ -128,3 +128,15 @@ fn a_hundred_kills_lose_nothing_and_deliver_nothing_twice() {
         cloud.asked()
     );
 }
+
+#[test]
+fn a_key_may_be_made_where_one_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_earwitness"))
+        .args(["spool", "new-key", "spool.key"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(folder.path().join("spool.key").exists());
+}

@@ -154,6 +154,25 @@ fn records_become_sums_histograms_and_gauges() {
 }
 
 #[test]
+fn a_later_answer_adds_its_cost_and_no_second_utterance() {
+    let mut later = utterance(Outcome::Transcript, 9_000.0);
+    if let Record::Utterance(record) = &mut later {
+        record.replaces_earlier = true;
+    }
+    let lines = [utterance(Outcome::Transcript, 640.0), later];
+    let lines = lines.map(|record| RecordLine { recorded_unix_ms: 1, record, consented: None });
+    let request: Value = serde_json::from_slice(&exported(lines.to_vec())).unwrap();
+    let of = |name: &str| metric(&request, name)["sum"]["dataPoints"][0].clone();
+    assert_eq!((&of("speech.utterances")["asInt"], &of("speech.words")["asInt"]), (&"1".into(), &"7".into()));
+    assert_eq!(
+        (&of("speech.cost")["asDouble"], &of("speech.audio.lost")["asDouble"]),
+        (&0.5.into(), &0.5.into())
+    );
+    let response = &metric(&request, "speech.response.duration")["histogram"]["dataPoints"][0];
+    assert_eq!((response["count"].as_str(), response["max"].as_f64()), (Some("1"), Some(0.64)));
+}
+
+#[test]
 fn no_text_comes_to_the_collector_whatever_was_consented_to() {
     let body = String::from_utf8(exported(records())).unwrap();
     for word in ["secret", "garage", "consent"] {

@@ -249,6 +249,24 @@ fn an_utterance_of_an_earlier_run_is_recorded_under_its_name_in_the_spool() {
     assert_eq!((utterances[0].input.speech_ms, utterances[0].input.native_rate_hz), (None, None));
 }
 
+#[test]
+fn the_recording_of_an_utterance_of_an_earlier_run_bears_the_name_of_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool =
+        Spool::open(SpoolOptions { keep_answered: true, ..SpoolOptions::new(folder.path()) }).unwrap();
+    spool.keep(&[0.5; 16_000]).unwrap();
+    let mut recognizer = FakeRecognizer::new(0);
+    let begun: Arc<AtomicUsize> = recognizer.begun.clone();
+    let engines = Engines { spool: Some(&spool), ..Engines::local(&mut recognizer) };
+    let blocks = vec![Step::Silence(100), Step::Await(begun, 1), Step::Silence(100)];
+    let options = RecorderOptions { consent: all_consents(), ..options() };
+    let run = record(options, PipelineOptions::default(), engines, blocks, |_, _| {});
+    let clips = run.sink.clips.lock().unwrap();
+    let names: Vec<_> = clips.iter().map(|clip| clip.utterance_id.clone()).collect();
+    assert_eq!(names, [run.sink.utterances()[0].utterance_id.clone()]);
+    assert!(clips[0].flac.starts_with(b"fLaC"));
+}
+
 /// Ten utterances with a shadow beside.
 fn shadowed(rules: ShadowRules, options: RecorderOptions, fail_on: Vec<u64>) -> Run {
     let mut local = FakeRecognizer::new(0);

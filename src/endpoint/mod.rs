@@ -232,7 +232,8 @@ impl Endpointer {
         let probability = self.detector.speech_probability(&self.heard).0;
         self.gain.learn(energy, probability, self.frame.len());
         self.scores.push(FrameScore { probability, energy });
-        if probability < self.rules.neg_threshold {
+        // Exact zeros stand for what the source lost, or what a gate cut away: they are no room.
+        if probability < self.rules.neg_threshold && energy > 0.0 {
             self.pauses.push(energy);
         }
         self.history.extend(&self.frame);

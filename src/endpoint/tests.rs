@@ -322,3 +322,24 @@ fn what_is_foreseen_in_a_pause_is_what_ends_after_it() {
         assert_eq!(utterance.mean_speech_probability, ended[0].mean_speech_probability);
     }
 }
+
+#[test]
+fn what_the_source_lost_is_no_quiet_room() {
+    let script = [run(0.0, 50), run(0.9, 50), run(0.0, 50)].concat();
+    let noise =
+        |n: usize, amplitude: f32| (0..n).map(move |i| if i % 2 == 0 { amplitude } else { -amplitude });
+    let snr = |lost: usize| {
+        let (mut endpointer, _) = scripted(EndpointRules::default(), &script);
+        let mut samples: Vec<f32> = noise(50 * FRAME, 0.01).collect();
+        samples[..lost * FRAME].fill(0.0);
+        samples.extend(noise(50 * FRAME, 0.1).chain(noise(50 * FRAME, 0.01)));
+        let mut found = None;
+        endpointer.push(&samples, &mut |event| {
+            if let EndpointEvent::SpeechEnded(utterance) = event {
+                found = utterance.detection.unwrap().snr_db();
+            }
+        });
+        found.unwrap()
+    };
+    assert!((snr(0) - snr(40)).abs() < 0.1, "{} and {}", snr(0), snr(40));
+}

@@ -91,10 +91,14 @@ impl RecorderThread {
         let Some(audio) = &kept.input else { return self.shared.lose() };
         let Waiting { utterance_id, input } = match self.waiting.get(&kept.id) {
             Some(known) => known.clone(),
-            None => Waiting {
-                utterance_id: self.utterance_id(&kept.id),
-                input: input::measure(&mut self.quality, audio),
-            },
+            None => {
+                let utterance_id = self.utterance_id(&kept.id);
+                // The recording that an earlier run gave has another name.
+                if !replaces_earlier {
+                    self.clip(&utterance_id, audio);
+                }
+                Waiting { utterance_id, input: input::measure(&mut self.quality, audio) }
+            }
         };
         if kept.upgrade_pending {
             let waiting = Waiting { utterance_id: utterance_id.clone(), input: input.clone() };

@@ -184,9 +184,16 @@ impl SpeechMetrics {
         }
     }
 
+    /// Counts an utterance. Of an answer that came later, only what it cost: the utterance was counted with its first one.
     fn utterance(&mut self, record: &UtteranceRecord) {
         let outcome = name(record.output.outcome);
         let (engine, route) = (record.engine.as_str(), record.route.as_str());
+        if let Some(cost) = record.cost {
+            self.cost.add(cost, &[engine, route]);
+        }
+        if record.replaces_earlier {
+            return;
+        }
         let (input, software) = (&record.input, &record.software);
         self.utterances.add(1.0, &[&outcome, engine, route]);
         self.length.record(input.duration_ms / 1e3, &[]);
@@ -197,9 +204,6 @@ impl SpeechMetrics {
         }
         if let Some(ms) = software.end_of_speech_to_final_ms {
             self.response.record(ms / 1e3, &[engine, route]);
-        }
-        if let Some(cost) = record.cost {
-            self.cost.add(cost, &[engine, route]);
         }
         // What was never begun took no time.
         if software.recognize_ms == 0.0 {

@@ -16,7 +16,9 @@ pub fn atomic_write(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&part);
     }
     written?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    // A bare file name has an empty parent.
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn part_of(path: &Path) -> PathBuf {
