@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use reqwest::Url;
+use reqwest::{ClientBuilder, Url};
 
 /// The host with its port, for messages and events.
 pub fn host(url: &Url) -> String {
@@ -22,6 +22,13 @@ pub fn is_unencrypted(url: &Url) -> bool {
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A client's builder for requests to `url`. What is for this machine goes past every proxy that the environment names:
+/// it would travel to the proxy unencrypted.
+pub(crate) fn client_builder(url: &Url) -> ClientBuilder {
+    let builder = reqwest::Client::builder();
+    if is_loopback(url) { builder.no_proxy() } else { builder }
 }
 
 /// Refuses what is no web address, and one that holds a password, which logs would show.

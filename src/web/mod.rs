@@ -9,8 +9,8 @@ mod retry_after;
 
 use std::error::Error;
 
-pub(crate) use address::endpoint;
 pub use address::{check_address, host, is_loopback, is_unencrypted};
+pub(crate) use address::{client_builder, endpoint};
 pub use key::{ApiKey, KeyError};
 pub(crate) use retry_after::retry_after;
 

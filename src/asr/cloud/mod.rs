@@ -32,8 +32,8 @@ pub use settings::{CloudSettings, ProviderKind};
 use super::{EngineId, RecognitionObserver, Recognizer, RecognizerError, Stage, Transcript};
 use crate::audio::{AudioFormat, encode_flac, encode_wav};
 use crate::utterance::Utterance;
-use crate::web::with_causes;
 pub use crate::web::{ApiKey, KeyError};
+use crate::web::{client_builder, with_causes};
 use attempt::{Answer, Attempts};
 
 /// How often a waiting request asks whether it is still wanted.
@@ -132,7 +132,7 @@ impl CloudRecognizer {
             ProviderKind::Azure => Api::Rest(Box::new(azure::Azure)),
         };
         // Audio goes to the host that was agreed to, never to where that host redirects.
-        let mut client = Client::builder();
+        let mut client = client_builder(&settings.url);
         if matches!(api, Api::DeepgramStream) {
             // Only HTTP/1.1 can become a websocket.
             client = client.http1_only();

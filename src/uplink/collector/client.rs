@@ -40,7 +40,7 @@ impl Client {
         deadline: std::time::Duration,
     ) -> Result<Self, CollectorError> {
         // Records go to the host that was agreed to, never to where that host redirects.
-        let http = reqwest::Client::builder()
+        let http = web::client_builder(url)
             .connect_timeout(connect_timeout)
             .timeout(deadline)
             .user_agent(concat!("earwitness/", env!("CARGO_PKG_VERSION")))

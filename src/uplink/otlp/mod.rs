@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::redirect;
+use reqwest::{Url, redirect};
 use tokio::runtime::{Builder, Runtime};
 
 use self::metrics::SpeechMetrics;
@@ -26,6 +26,7 @@ use self::wire::{Attribute, ExportRequest, Resource, ResourceMetrics, Scope, Sco
 use super::address;
 use super::sink::RecordSink;
 use crate::telemetry::RecordLine;
+use crate::web;
 
 /// One export, connection included. The default of OTLP exporters.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -110,7 +111,8 @@ struct MetricsSender {
 impl MetricsSender {
     fn new(options: OtlpOptions, metrics: Arc<Mutex<SpeechMetrics>>) -> std::io::Result<Self> {
         // Figures go to the host that was named, never to where that host redirects.
-        let client = reqwest::Client::builder()
+        let url = Url::parse(&options.url).map_err(std::io::Error::other)?;
+        let client = web::client_builder(&url)
             .timeout(TIMEOUT)
             .user_agent(concat!("earwitness/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
