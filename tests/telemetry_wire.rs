@@ -8,6 +8,9 @@ mod support;
 use std::path::Path;
 
 use cloud_support::{FakeCloud, Reply};
+use earwitness::telemetry::{Record, RecordLine, SessionRecord};
+use earwitness::uplink::collector::ClipStore;
+use earwitness::uplink::journal::{FolderDisk, Journal, JournalOptions};
 use serde_json::Value;
 use support::{earwitness, two_cities};
 
@@ -119,6 +122,105 @@ fn with_consent_texts_and_recordings_go_too_and_name_it() {
     let batches = requests.iter().filter(|request| request.line.starts_with("POST "));
     let sent: String = batches.map(|request| batch(&request.body).to_string()).collect();
     assert!(sent.contains("foolishness") && sent.contains("1764000000000") && !sent.contains("speaker\""));
+}
+
+#[test]
+fn what_waits_when_consent_is_withdrawn_is_not_sent() {
+    let busy = FakeCloud::replies(vec![Reply::json(503, "").with_header("retry-after", "3600")]);
+    let (server, folder) = (server(), tempfile::tempdir().unwrap());
+    let consent = "[consent]\ntelemetry_text = true\ntelemetry_audio = true\ntelemetry_speaker = true\n\
+                   granted_unix_ms = 1764000000000\n[speaker]\nsubject_id = \"anna\"\n";
+    listen(&profile(&busy, folder.path(), consent), folder.path(), &[]);
+    let clips = folder.path().join("journal/clips");
+    assert!(std::fs::read_dir(&clips).unwrap().count() > 0);
+    let file = folder.path().join("profile.toml");
+    std::fs::write(&file, profile(&server, folder.path(), "")).unwrap();
+    let run = |action: &str| {
+        let output = earwitness().args(["telemetry", action, "--profile"]).arg(&file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let shown = run("show").0;
+    let (_, told) = run("flush");
+    assert!(told.contains("recordings that waited were deleted, not sent"), "{told}");
+    assert_eq!(std::fs::read_dir(&clips).unwrap().count(), 0);
+    let requests = server.requests.lock().unwrap();
+    let batches = requests.iter().filter(|request| request.line.starts_with("POST "));
+    let sent: String = batches.map(|request| batch(&request.body).to_string()).collect();
+    assert_eq!(requests.iter().filter(|request| request.line.starts_with("PUT ")).count(), 0);
+    for text in [&shown, &sent] {
+        assert!(text.contains("\"utterance\""), "the figures stay");
+        assert!(
+            !text.contains("foolishness") && !text.contains("anna") && !text.contains("consented"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_erasure_leaves_the_files_of_others_and_waits_for_who_records() {
+    let receipt = r#"{"receipt_id":"r-1"}"#;
+    let (server, folder) =
+        (FakeCloud::replies(vec![Reply::json(200, receipt)]), tempfile::tempdir().unwrap());
+    let journal = folder.path().join("journal");
+    let open = || Journal::open(JournalOptions::default(), FolderDisk::open(&journal).unwrap()).unwrap();
+    let recording = open();
+    let record = Record::Session(SessionRecord::default());
+    recording.append(&RecordLine { recorded_unix_ms: 1, record, consented: None }, 1).unwrap();
+    let clips = ClipStore::open(&journal.join("clips"), 100, None).unwrap();
+    clips.keep_clip("s-1", &[7; 60], 1, None, 1).unwrap();
+    clips.keep_clip("s-2", &[7; 60], 1, None, 2).unwrap();
+    std::fs::create_dir(journal.join("photos")).unwrap();
+    for other in ["photos/one.jpg", "spool.key"] {
+        std::fs::write(journal.join(other), b"mine").unwrap();
+    }
+    // The token lies in the same folder, which the profile spells in two ways.
+    let text = profile(&server, folder.path(), "");
+    let token = folder.path().join("token");
+    std::fs::rename(&token, journal.join("token")).unwrap();
+    let spelled = folder.path().join("journal/../journal/token");
+    let file = folder.path().join("profile.toml");
+    std::fs::write(&file, text.replace(token.to_str().unwrap(), spelled.to_str().unwrap())).unwrap();
+    let run = |arguments: &[&str]| {
+        earwitness().arg("telemetry").args(arguments).arg("--profile").arg(&file).output().unwrap()
+    };
+    assert!(!run(&["erase", "--yes"]).status.success(), "somebody records");
+    assert_eq!(server.asked(), 0, "and the server was not asked in vain");
+    drop(recording);
+    let status: Value = serde_json::from_slice(&run(&["status"]).stdout).unwrap();
+    assert_eq!((&status["clips"], &status["lost_clips"]), (&1.into(), &1.into()));
+    let erased = run(&["erase", "--yes"]);
+    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
+    assert!(String::from_utf8_lossy(&erased.stdout).contains("r-1"));
+    let mut left: Vec<_> =
+        std::fs::read_dir(&journal).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "photos", "spool.key", "token"]);
+    assert!(journal.join("photos/one.jpg").exists());
+}
+
+#[test]
+fn what_is_for_this_machine_goes_past_every_proxy_and_devices_without_a_name_are_told_apart() {
+    let proxy = FakeCloud::replies(vec![Reply::json(502, "")]);
+    let (server, otlp) = (server(), FakeCloud::replies(vec![Reply::json(200, "{}")]));
+    let action = FakeCloud::replies(vec![Reply::json(200, "{}")]);
+    let folder = tempfile::tempdir().unwrap();
+    let rest = format!("otlp_url = \"http://{}\"\n", otlp.address);
+    let file = folder.path().join("profile.toml");
+    std::fs::write(&file, profile(&server, folder.path(), &rest)).unwrap();
+    let mut run = earwitness();
+    run.args(["listen", "--pace", "20", "--json", "--input"]).arg(two_cities()).arg("--profile").arg(&file);
+    run.arg("--action").arg(format!("http://{}/hook", action.address)).env("HOSTNAME", "attic-pi");
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        run.env(variable, format!("http://{}", proxy.address));
+    }
+    let output = run.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(proxy.connections.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert!(server.asked() > 0 && otlp.asked() > 0 && action.asked() > 0);
+    let metrics: Value = serde_json::from_slice(&otlp.request(0).body).unwrap();
+    let resource = metrics["resourceMetrics"][0]["resource"].to_string();
+    assert!(resource.contains("\"attic-pi\""), "{resource}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From a profile's `[telemetry]` to what reports: recorder, journal, uploader, OpenTelemetry.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use anyhow::Result;
 use earwitness::config::{Metered, OnMetered, Profile, SyncWhen};
 use earwitness::pipeline::{Event, RunSummary};
 use earwitness::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder};
-use earwitness::telemetry::RecordLine;
+use earwitness::telemetry::{RecordLine, Scope};
 use earwitness::uplink::collector::{
     ClipStore, CollectorSettings, NetworkCost, Sent, SystemNetwork, UploadEvent, UploadOutcome, Uploader,
 };
@@ -34,7 +34,7 @@ pub struct Reporting {
 
 impl Reporting {
     /// Starts what the profile asks for; `None` if it asks for nothing, or the user wants none.
-    pub fn start(profile: &Profile, run: RecorderOptions) -> Result<Option<Self>> {
+    pub fn start(profile: &Profile, mut run: RecorderOptions) -> Result<Option<Self>> {
         if !profile.telemetry.is_on() {
             return Ok(None);
         }
@@ -45,7 +45,8 @@ impl Reporting {
         let mut sinks: Vec<Arc<dyn RecordSink>> = Vec::new();
         let mut uploader = None;
         if !profile.telemetry.url.is_empty() {
-            let outbox = Outbox::open(profile)?;
+            let outbox = Outbox::open_to_send(profile)?;
+            run.folder = folder(profile)?;
             let settings = settings(profile)?;
             disclose(profile, &settings.host());
             uploader = Some(Uploader::start(
@@ -63,7 +64,8 @@ impl Reporting {
             sinks.push(Arc::new(OtlpExporter::start(OtlpOptions {
                 url: url.clone(),
                 interval: Duration::from_millis(profile.telemetry.heartbeat_ms),
-                device_id: profile.telemetry.device_id.clone(),
+                // Devices without a name must not be one.
+                device_id: device_id(profile).unwrap_or_else(|_| run.session_id.clone()),
                 profile: run.profile.clone(),
             })?));
         }
@@ -117,10 +119,34 @@ impl Outbox {
             SyncWhen::Interval => SyncPolicy::Interval { interval_ms: config.sync_interval_ms },
             SyncWhen::Never => SyncPolicy::Never,
         };
-        let options = JournalOptions { sync, max_bytes, max_age_days: config.max_age_days, key: key.clone() };
+        let options = JournalOptions {
+            sync,
+            max_bytes,
+            max_age_days: config.max_age_days,
+            key: key.clone(),
+            withdrawn: withdrawn(profile),
+        };
         let journal = Journal::open(options, FolderDisk::open(&folder)?)?;
-        let clips = ClipStore::open(&folder.join("clips"), max_bytes.saturating_mul(CLIPS_TO_RECORDS), key)?;
+        let max_bytes = max_bytes.saturating_mul(CLIPS_TO_RECORDS);
+        let mut clips = ClipStore::open(&clips_in(&folder), max_bytes, key)?;
+        if !profile.consent.telemetry_speaker {
+            clips = clips.without_speakers();
+        }
         Ok(Self { journal: Arc::new(journal), clips: Arc::new(clips) })
+    }
+
+    /// The same for an uploader: recordings that nobody agrees to send any more are deleted.
+    pub fn open_to_send(profile: &Profile) -> Result<Self> {
+        let outbox = Self::open(profile)?;
+        if !profile.consent.telemetry_audio {
+            let cleared = outbox.clips.clear()?;
+            if cleared > 0 {
+                eprint_line(&format!(
+                    "{cleared} recordings that waited were deleted, not sent: consent.telemetry_audio is off."
+                ));
+            }
+        }
+        Ok(outbox)
     }
 }
 
@@ -162,6 +188,24 @@ pub fn folder(profile: &Profile) -> Result<PathBuf> {
         Some(folder) => Ok(folder.to_owned()),
         None => Ok(data_folder("telemetry", "telemetry.folder")?),
     }
+}
+
+/// Where recordings wait, below the folder of the records.
+pub fn clips_in(folder: &Path) -> PathBuf {
+    folder.join("clips")
+}
+
+/// What nobody agrees to now, whatever records were made under.
+fn withdrawn(profile: &Profile) -> Vec<Scope> {
+    let consent = &profile.consent;
+    [
+        (consent.telemetry_text, Scope::Text),
+        (consent.telemetry_audio, Scope::Audio),
+        (consent.telemetry_speaker, Scope::Speaker),
+    ]
+    .into_iter()
+    .filter_map(|(agreed, scope)| (!agreed).then_some(scope))
+    .collect()
 }
 
 /// Where `earwitness telemetry enroll` leaves the token.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use earwitness::config::Profile;
-use earwitness::uplink::collector::{Uploader, enroll, erase};
+use earwitness::uplink::collector::{ClipStore, Uploader, enroll, erase};
+use earwitness::uplink::journal::FolderDisk;
 use serde_json::json;
 
 use super::exit::{CliError, Exit, eprint_line};
@@ -114,6 +115,7 @@ fn status(profile: &Profile) -> Result<()> {
         "stream_id": journal.stream_id, "last_sequence": journal.last_sequence, "high_water": journal.high_water,
         "records": journal.records, "bytes": journal.bytes, "max_bytes": journal.max_bytes,
         "lost_records": journal.lost, "oldest_unix_ms": journal.oldest_unix_ms, "clips": clips.clips,
+        "unreadable_clips": clips.unreadable, "lost_clips": clips.lost,
     });
     Ok(print_line(&line.to_string())?)
 }
@@ -135,16 +137,18 @@ fn flush(profile: &Profile, within: Duration) -> Result<()> {
     }
     let settings = reporting::settings(profile)?;
     let host = settings.host();
-    let outbox = Outbox::open(profile)?;
+    let outbox = Outbox::open_to_send(profile)?;
     let (journal, clips) = (outbox.journal.clone(), outbox.clips.clone());
     let uploader =
         Uploader::start(settings, journal, Some(clips), reporting::metered(profile), reporting::told)?;
     let all = uploader.flush(within);
-    let left = outbox.journal.stats().records;
+    let (records, clips) = (outbox.journal.stats().records, outbox.clips.stats().clips);
     match all {
         true => Ok(()),
         false => {
-            let message = format!("{left} records still wait for {host}: run with -v to see why");
+            let message = format!(
+                "{records} records and {clips} recordings still wait for {host}: run with -v to see why"
+            );
             Err(CliError::new(Exit::Network, message).into())
         }
     }
@@ -156,19 +160,15 @@ fn erase_all(profile: &Profile, yes: bool) -> Result<()> {
             "this deletes everything that this device recorded for the server, there and here: say --yes";
         return Err(CliError::new(Exit::Usage, message).into());
     }
-    // The server first: if it does not answer, nothing here has changed and the user can try again.
-    let receipt = erase(&reporting::settings(profile)?)?;
-    // Opened to see that nobody else has it, then gone: the next journal is another stream.
-    drop(Outbox::open(profile)?);
+    let settings = reporting::settings(profile)?;
     let folder = reporting::folder(profile)?;
-    let token = reporting::token_file(profile)?;
-    for entry in std::fs::read_dir(&folder)? {
-        let path = entry?.path();
-        match () {
-            () if path == token => {}
-            () if path.is_dir() => std::fs::remove_dir_all(&path)?,
-            () => std::fs::remove_file(&path)?,
-        }
-    }
-    Ok(print_line(&receipt.to_string())?)
+    // Held until the end: what is recorded while the server erases would come back.
+    let journal = FolderDisk::open(&folder)?;
+    // The server first: if it does not answer, nothing here has changed and the user can try again.
+    let receipt = erase(&settings)?;
+    let printed = print_line(&receipt.to_string());
+    // Only what was made for the server: others may have files in this folder. The next journal is another stream.
+    journal.erase()?;
+    ClipStore::open(&reporting::clips_in(&folder), 0, None)?.erase()?;
+    Ok(printed?)
 }

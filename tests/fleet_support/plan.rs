@@ -58,7 +58,7 @@ impl Kind {
             Self::Aged => (64 << 20, 20),
             _ => (64 << 20, 90),
         };
-        JournalOptions { sync, max_bytes, max_age_days, key: None }
+        JournalOptions { sync, max_bytes, max_age_days, ..JournalOptions::default() }
     }
 }
 

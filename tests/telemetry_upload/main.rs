@@ -8,7 +8,7 @@ mod secrets;
 mod server;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -296,6 +296,61 @@ fn clips_follow_the_records() {
     assert_eq!(clip.header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
     assert_eq!((clips.stats().clips, clips.stats().lost), (0, 1));
     assert_eq!(events.lock().unwrap().iter().filter(|e| e.sent == Sent::Clip).count(), 3);
+}
+
+/// What a server is asked for, in order, when a record comes up while it takes the first of three clips.
+fn asked_while_clips_are_sent(interval: Duration, wakes: bool) -> Vec<String> {
+    let store = Arc::<Mutex<Store>>::default();
+    let device = Arc::new(Device::new());
+    let uploader = Arc::<OnceLock<Uploader>>::default();
+    let (with, waker) = (device.clone(), uploader.clone());
+    let server = FakeCloud::answering(move |_, request| match request.line.starts_with("POST") {
+        true => store.lock().unwrap().take(request),
+        false => {
+            if request.line.contains("s-1") {
+                with.record("late");
+                wait_until("it is started", || waker.get().is_some());
+                if wakes {
+                    waker.get().unwrap().wake();
+                }
+            }
+            thread::sleep(Duration::from_millis(30));
+            Reply::json(204, "")
+        }
+    });
+    let clips = Arc::new(ClipStore::open(&device.folder.path().join("clips"), 1 << 20, None).unwrap());
+    for n in 1..4 {
+        clips.keep_clip(&format!("s-{n}"), b"fLaC", 99, None, n).unwrap();
+    }
+    let mut settings = settings(&server);
+    settings.interval = interval;
+    let (started, _) = start(settings, &device, Some(clips.clone()));
+    assert!(uploader.set(started).is_ok());
+    wait_until("all is sent", || clips.stats().clips == 0 && device.journal.stats().records == 0);
+    let method = |n| server.request(n).line.split(' ').next().unwrap_or_default().to_owned();
+    (0..server.asked()).map(method).collect()
+}
+
+#[test]
+fn a_backlog_of_clips_does_not_hold_back_records() {
+    let first = ["PUT", "POST", "PUT", "PUT"];
+    assert_eq!(asked_while_clips_are_sent(Duration::from_millis(20), false), first);
+    assert_eq!(asked_while_clips_are_sent(Duration::from_secs(3_600), true), first);
+}
+
+#[test]
+fn a_clip_that_cannot_be_read_was_not_sent() {
+    let store = Arc::<Mutex<Store>>::default();
+    let server = server(&store);
+    let device = Device::new();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("00000000000000000001-s-1.clip")).unwrap();
+    let clips = Arc::new(ClipStore::open(folder.path(), 1 << 20, None).unwrap());
+    clips.keep_clip("s-2", b"fLaC", 99, None, 2).unwrap();
+    let (uploader, _) = start(settings(&server), &device, Some(clips.clone()));
+    wait_until("the other is sent", || clips.stats().clips == 1);
+    assert!(!uploader.flush(PATIENCE));
+    assert_eq!((server.asked(), clips.stats().lost), (1, 0));
 }
 
 #[test]

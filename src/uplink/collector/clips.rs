@@ -1,9 +1,10 @@
 //! Recordings that somebody agreed to send, on disk until the server has them.
 //!
 //! One file a clip, there whole or not at all: a line of JSON (utterance, consent, person) and the FLAC bytes, sealed
-//! with the journal's key if there is one. Names begin with the time, so that the oldest is the first.
+//! with the journal's key if there is one. Names begin with the time, so that the oldest is the first. A clip that cannot
+//! be read now is kept: a disk may recover, a key may come back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,10 @@ use crate::uplink::spool::disk::{PART, atomic_write, create_private_folder, remo
 use crate::uplink::spool::{SpoolKey, seal::is_sealed};
 
 const SUFFIX: &str = ".clip";
+/// How many were given up, in digits.
+const LOST_FILE: &str = "lost";
+/// A clip that the system would not read this often in a row is set aside, so that it does not block what follows.
+const MAX_READ_FAILURES: u32 = 5;
 
 /// Why a clip is not kept.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +34,17 @@ pub enum ClipError {
     /// The system refused.
     #[error("cannot {what} a clip: {source}")]
     Disk {
-        /// `keep`, `list`.
+        /// `keep`, `list`, `delete`.
         what: &'static str,
         /// The cause.
         source: io::Error,
     },
+}
+
+impl ClipError {
+    fn deleting(source: io::Error) -> Self {
+        Self::Disk { what: "delete", source }
+    }
 }
 
 /// What stands beside the audio.
@@ -60,7 +71,10 @@ pub struct ClipStats {
     pub clips: u64,
     /// Bytes that they take.
     pub bytes: u64,
-    /// Clips that were given up since the store was opened: for room, because the server would not have them, or damaged.
+    /// Of these, clips that cannot be read, since the store was opened: sealed with another key, or the system refuses. They
+    /// are looked at again when the store is opened the next time.
+    pub unreadable: u64,
+    /// Clips that were given up since the store was made: for room, because the server would not have them, or damaged.
     pub lost: u64,
 }
 
@@ -68,13 +82,31 @@ pub struct ClipStats {
 struct Index {
     /// Name to bytes.
     files: BTreeMap<String, u64>,
+    /// Those of them that are set aside.
+    unreadable: BTreeSet<String>,
     lost: u64,
+    /// How often in a row the oldest could not be read.
+    failures: u32,
 }
 
 impl Index {
     fn bytes(&self) -> u64 {
         self.files.values().sum()
     }
+
+    fn forget(&mut self, name: &str) -> bool {
+        self.unreadable.remove(name);
+        self.files.remove(name).is_some()
+    }
+}
+
+/// What a clip's file says.
+enum Content {
+    Clip(Clip),
+    /// Nobody can ever read it.
+    Damaged,
+    /// The key that opens it is not here.
+    Sealed,
 }
 
 /// A folder of clips. Its owner sees to it that one process has it: it lies beside a journal.
@@ -82,6 +114,8 @@ pub struct ClipStore {
     folder: PathBuf,
     max_bytes: u64,
     key: Option<SpoolKey>,
+    /// Whose a clip is may leave the device.
+    speakers: bool,
     index: Mutex<Index>,
 }
 
@@ -93,7 +127,8 @@ impl ClipStore {
     pub fn open(folder: &Path, max_bytes: u64, key: Option<SpoolKey>) -> Result<Self, ClipError> {
         let fail = |source| ClipError::Disk { what: "list", source };
         create_private_folder(folder).map_err(fail)?;
-        let mut index = Index::default();
+        let lost = fs::read_to_string(folder.join(LOST_FILE)).ok().and_then(|text| text.trim().parse().ok());
+        let mut index = Index { lost: lost.unwrap_or_default(), ..Index::default() };
         for entry in fs::read_dir(folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             let Ok(name) = entry.file_name().into_string() else { continue };
@@ -103,7 +138,14 @@ impl ClipStore {
                 remove(&entry.path()).map_err(fail)?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), max_bytes, key, index: Mutex::new(index) })
+        Ok(Self { folder: folder.to_owned(), max_bytes, key, speakers: true, index: Mutex::new(index) })
+    }
+
+    /// Sends clips without their speakers: consent to name them does not hold any more.
+    #[must_use]
+    pub fn without_speakers(mut self) -> Self {
+        self.speakers = false;
+        self
     }
 
     /// Keeps a recording until it is sent; durable on return. `granted_unix_ms` says when consent to send audio was given,
@@ -143,7 +185,7 @@ impl ClipStore {
                 Ok(()) => break,
                 Err(e) if e.kind() == io::ErrorKind::StorageFull && self.give_up_oldest(&mut index) => {}
                 Err(e) => {
-                    index.lost += 1;
+                    self.lose(&mut index);
                     return Err(fail(e));
                 }
             }
@@ -152,70 +194,134 @@ impl ClipStore {
         Ok(())
     }
 
-    /// Deletes everything that waits: consent was withdrawn.
+    /// Deletes everything that waits, and says how much that was: consent was withdrawn.
     ///
     /// # Errors
     /// [`ClipError::Disk`], with what could not be deleted still there.
-    pub fn clear(&self) -> Result<(), ClipError> {
+    pub fn clear(&self) -> Result<u64, ClipError> {
         let mut index = self.lock();
+        let mut cleared = 0;
         while let Some(name) = index.files.keys().next().cloned() {
-            remove(&self.folder.join(&name)).map_err(|source| ClipError::Disk { what: "delete", source })?;
-            index.files.remove(&name);
+            remove(&self.folder.join(&name)).map_err(ClipError::deleting)?;
+            index.forget(&name);
+            cleared += 1;
         }
+        Ok(cleared)
+    }
+
+    /// Deletes all that the store made: clips, the count of lost ones, and the folder if nobody else has files there.
+    ///
+    /// # Errors
+    /// [`ClipError::Disk`], with what could not be deleted still there.
+    pub fn erase(self) -> Result<(), ClipError> {
+        self.clear()?;
+        remove(&self.folder.join(LOST_FILE)).map_err(ClipError::deleting)?;
+        // Refused if something is in it, which is then not ours.
+        let _ = fs::remove_dir(&self.folder);
         Ok(())
     }
 
     /// The clips in figures.
     pub fn stats(&self) -> ClipStats {
         let index = self.lock();
-        ClipStats { clips: index.files.len() as u64, bytes: index.bytes(), lost: index.lost }
+        ClipStats {
+            clips: index.files.len() as u64,
+            bytes: index.bytes(),
+            unreadable: index.unreadable.len() as u64,
+            lost: index.lost,
+        }
     }
 
     /// The oldest one that can be read, under the name that [`ClipStore::done`] takes.
-    pub(super) fn oldest(&self) -> Option<(String, Clip)> {
+    ///
+    /// # Errors
+    /// Those of the system; the clip is kept, and comes first again.
+    pub(super) fn oldest(&self) -> io::Result<Option<(String, Clip)>> {
         loop {
-            let name = self.lock().files.keys().next().cloned()?;
-            if let Some(clip) = self.read(&name) {
-                return Some((name, clip));
+            let name = {
+                let index = self.lock();
+                index.files.keys().find(|name| !index.unreadable.contains(*name)).cloned()
+            };
+            let Some(name) = name else { return Ok(None) };
+            match self.read(&name) {
+                Ok(Content::Clip(clip)) => {
+                    self.lock().failures = 0;
+                    return Ok(Some((name, clip)));
+                }
+                Ok(Content::Damaged) => {
+                    tracing::warn!("a clip is damaged: it is deleted");
+                    self.done(&name, false);
+                }
+                Ok(Content::Sealed) => {
+                    tracing::warn!("a clip is sealed with a key that is not here: it is kept");
+                    self.lock().unreadable.insert(name);
+                }
+                // Somebody else deleted it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.done(&name, false),
+                Err(error) => {
+                    let mut index = self.lock();
+                    index.failures += 1;
+                    if index.failures < MAX_READ_FAILURES {
+                        return Err(error);
+                    }
+                    tracing::warn!(%error, "a clip cannot be read: it is kept, and left alone until the next start");
+                    index.failures = 0;
+                    index.unreadable.insert(name);
+                }
             }
-            tracing::warn!("a clip is damaged or sealed with another key: it is deleted");
-            self.done(&name, false);
         }
     }
 
     /// It was sent, or never will be.
     pub(super) fn done(&self, name: &str, sent: bool) {
         let mut index = self.lock();
-        if index.files.remove(name).is_some() {
-            index.lost += u64::from(!sent);
+        if index.forget(name) {
+            if !sent {
+                self.lose(&mut index);
+            }
             if let Err(error) = remove(&self.folder.join(name)) {
                 tracing::warn!(%error, "a clip could not be deleted");
             }
         }
     }
 
-    fn read(&self, name: &str) -> Option<Clip> {
-        let content = fs::read(self.folder.join(name)).ok()?;
-        let content = match is_sealed(&content) {
-            true => self.key.as_ref()?.open(name.as_bytes(), &content)?,
-            false => content,
-        };
+    fn read(&self, name: &str) -> io::Result<Content> {
+        let mut content = fs::read(self.folder.join(name))?;
+        if is_sealed(&content) {
+            match self.key.as_ref().and_then(|key| key.open(name.as_bytes(), &content)) {
+                Some(opened) => content = opened,
+                None => return Ok(Content::Sealed),
+            }
+        }
+        Ok(self.parse(&content).map_or(Content::Damaged, Content::Clip))
+    }
+
+    fn parse(&self, content: &[u8]) -> Option<Clip> {
         let end = content.iter().position(|byte| *byte == b'\n')?;
         let label: Label = serde_json::from_slice(&content[..end]).ok()?;
         let subject_fits = label.subject_id.as_deref().is_none_or(valid_id);
         (valid_id(&label.utterance_id) && subject_fits).then(|| Clip {
             utterance_id: label.utterance_id,
             granted_unix_ms: label.granted_unix_ms,
-            subject_id: label.subject_id,
+            subject_id: label.subject_id.filter(|_| self.speakers),
             flac: content[end + 1..].to_vec(),
         })
     }
 
     fn give_up_oldest(&self, index: &mut Index) -> bool {
-        let Some((name, _)) = index.files.pop_first() else { return false };
-        index.lost += 1;
+        let Some(name) = index.files.keys().next().cloned() else { return false };
+        index.forget(&name);
         tracing::warn!("a clip that waited was deleted to make room");
-        remove(&self.folder.join(name)).is_ok()
+        let removed = remove(&self.folder.join(name)).is_ok();
+        self.lose(index);
+        removed
+    }
+
+    fn lose(&self, index: &mut Index) {
+        index.lost += 1;
+        if let Err(error) = atomic_write(&self.folder.join(LOST_FILE), index.lost.to_string().as_bytes()) {
+            tracing::warn!(%error, "the count of lost clips is not kept");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
@@ -225,61 +331,4 @@ impl ClipStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clips_wait_in_order_across_restarts_and_the_oldest_go_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || ClipStore::open(folder.path(), 3_000, None).unwrap();
-        let store = open();
-        for n in 0..4 {
-            store.keep_clip(&format!("s-{n}"), &vec![n; 900], 7, Some("anna"), 100 + u64::from(n)).unwrap();
-        }
-        assert_eq!(store.stats(), ClipStats { clips: 3, bytes: store.stats().bytes, lost: 1 });
-        fs::write(folder.path().join("x.clip.part"), b"cut").unwrap();
-        let store = open();
-        let mut seen = Vec::new();
-        while let Some((name, clip)) = store.oldest() {
-            assert_eq!(
-                (clip.granted_unix_ms, clip.subject_id.as_deref(), clip.flac.len()),
-                (7, Some("anna"), 900)
-            );
-            seen.push(clip.utterance_id);
-            store.done(&name, true);
-        }
-        assert_eq!(seen, ["s-1", "s-2", "s-3"]);
-        assert_eq!((store.stats(), fs::read_dir(folder.path()).unwrap().count()), (ClipStats::default(), 0));
-    }
-
-    #[test]
-    fn what_cannot_be_sent_is_not_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = ClipStore::open(folder.path(), 1 << 30, None).unwrap();
-        for (id, subject) in [("../up", None), ("", None), ("a", Some("b/c"))] {
-            assert!(matches!(store.keep_clip(id, b"f", 0, subject, 0), Err(ClipError::BadId)), "{id}");
-        }
-        let large = vec![0; MAX_CLIP_BYTES + 1];
-        assert!(matches!(store.keep_clip("a", &large, 0, None, 0), Err(ClipError::TooLarge(_))));
-        fs::write(folder.path().join("00000000000000000001-x.clip"), b"no label").unwrap();
-        let store = ClipStore::open(folder.path(), 1 << 30, None).unwrap();
-        assert!(store.oldest().is_none() && store.stats().lost == 1);
-        store.keep_clip("a", b"f", 0, None, 0).unwrap();
-        store.clear().unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_sealed_clip_shows_neither_voice_nor_person() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("key");
-        atomic_write(&file, SpoolKey::generate().as_bytes()).unwrap();
-        let place = folder.path().join("clips");
-        let store = ClipStore::open(&place, 1 << 30, SpoolKey::from_file(&file).ok()).unwrap();
-        store.keep_clip("s-1", b"fLaC speech", 0, Some("anna"), 0).unwrap();
-        let entry = fs::read_dir(&place).unwrap().next().unwrap().unwrap();
-        let bytes = fs::read(entry.path()).unwrap();
-        assert!(![&b"fLaC"[..], b"anna"].iter().any(|secret| bytes.windows(4).any(|w| &w == secret)));
-        assert_eq!(store.oldest().unwrap().1.flac, b"fLaC speech");
-    }
-}
+mod tests;

@@ -54,6 +54,8 @@ enum Round {
     Empty,
     /// Something waits, and must.
     Waiting,
+    /// Records came up while clips were sent: they are first.
+    Again,
 }
 
 impl Worker {
@@ -105,24 +107,36 @@ impl Worker {
         }
         self.hold = None;
         loop {
+            if !self.send_records().await {
+                return Round::Waiting;
+            }
+            match self.send_clips().await {
+                Round::Again => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Sends all records; false if they, or something among them, must wait.
+    async fn send_records(&mut self) -> bool {
+        loop {
             // Asked first: what is not sent need not be read and compressed.
             if self.parts.journal.stats().records > 0 && self.network_is_dear(true) {
-                return Round::Waiting;
+                return false;
             }
             let batch = match self.parts.journal.next_batch_of(self.most, now_unix_ms()) {
                 Ok(Some(batch)) => batch,
-                Ok(None) => break,
+                Ok(None) => return true,
                 Err(error) => {
                     tracing::warn!(%error, "telemetry cannot be read");
                     self.hold = Some(Instant::now() + self.settings.interval);
-                    return Round::Waiting;
+                    return false;
                 }
             };
             if !self.send_batch(batch).await {
-                return Round::Waiting;
+                return false;
             }
         }
-        self.send_clips().await
     }
 
     /// Whether to go on at once.
@@ -194,7 +208,18 @@ impl Worker {
 
     async fn send_clips(&mut self) -> Round {
         let Some(clips) = self.parts.clips.clone() else { return Round::Empty };
-        while let Some((name, clip)) = clips.oldest() {
+        let began = Instant::now();
+        loop {
+            let (name, clip) = match clips.oldest() {
+                Ok(Some(oldest)) => oldest,
+                // What cannot be read has not been sent.
+                Ok(None) if clips.stats().unreadable == 0 => return Round::Empty,
+                Ok(None) => return Round::Waiting,
+                Err(error) => {
+                    tracing::warn!(%error, "a clip cannot be read now: it is kept");
+                    return Round::Waiting;
+                }
+            };
             if self.network_is_dear(false) {
                 return Round::Waiting;
             }
@@ -221,8 +246,17 @@ impl Worker {
                     return Round::Waiting;
                 }
             }
+            if self.parts.journal.stats().records > 0
+                && (began.elapsed() >= self.settings.interval || self.woken())
+            {
+                return Round::Again;
+            }
         }
-        Round::Empty
+    }
+
+    /// Whether somebody asked for a look at the journal, which they have then.
+    fn woken(&self) -> bool {
+        pin!(self.parts.signals.wake.notified()).enable()
     }
 
     /// Whether what waits must wait for another network. Records that would be lost otherwise need not.

@@ -3,10 +3,10 @@
 use super::disk::Disk;
 use super::index::{Index, Segment};
 use super::segment::{Frames, StreamId};
-use super::{JournalError, unsealed};
+use super::withdrawn::without;
+use super::{JournalError, JournalOptions, unsealed};
 use crate::telemetry::limits::{MAX_BATCH_BYTES, MAX_BATCH_WIRE_BYTES, MAX_LOST_RANGES};
 use crate::telemetry::{BatchHead, LossReason, LostRange, SCHEMA_VERSION};
-use crate::uplink::spool::SpoolKey;
 
 /// zstd's own default; higher ones save a tenth and take three times as long on a small processor.
 const ZSTD_LEVEL: i32 = 3;
@@ -81,7 +81,7 @@ impl Plan {
     pub(super) fn read(
         &self,
         disk: &dyn Disk,
-        key: Option<&SpoolKey>,
+        options: &JournalOptions,
         most: usize,
     ) -> Result<(Vec<Vec<u8>>, Option<LostRange>), ReadFailure> {
         let mut records: Vec<Vec<u8>> = Vec::new();
@@ -105,7 +105,9 @@ impl Plan {
                     let last = (frame.sequence - 1).min(self.stop - 1);
                     return Ok((records, Some(missing(next, last, damaged))));
                 }
-                let Some(json) = unsealed(key, &self.stream, frame.sequence, frame.payload) else {
+                let json = unsealed(options.key.as_ref(), &self.stream, frame.sequence, frame.payload)
+                    .and_then(|json| without(json, &options.withdrawn));
+                let Some(json) = json else {
                     return Ok((records, Some(missing(next, next, true))));
                 };
                 let Some(left) = room.checked_sub(json.len() + 1) else { return Ok((records, None)) };

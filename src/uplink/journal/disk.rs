@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::JournalError;
+use super::segment::first_of;
+use super::state::STATE_FILE;
 use crate::uplink::spool::disk::{PART, atomic_write, create_private_folder, remove, sync_folder};
 
 /// A folder of files, used by one journal alone. Names are plain file names.
@@ -79,9 +81,24 @@ impl FolderDisk {
         &self.folder
     }
 
+    /// Deletes what a journal made here and nothing else. The lock stays: it is empty, and others may wait for it.
+    ///
+    /// # Errors
+    /// Those of the system, with what could not be deleted still there.
+    pub fn erase(&self) -> io::Result<()> {
+        let (segments, others): (Vec<_>, Vec<_>) =
+            self.list()?.into_iter().map(|(name, _)| name).partition(|name| first_of(name).is_some());
+        let part = format!("{STATE_FILE}.{PART}");
+        let others = others.into_iter().filter(|name| *name == STATE_FILE || *name == part);
+        // The state last: without it what is left of the segments would be another stream.
+        segments.into_iter().chain(others).try_for_each(|name| self.remove(&name))?;
+        self.sync_folder()
+    }
+
     fn options() -> fs::OpenOptions {
         let mut options = fs::OpenOptions::new();
-        options.append(true);
+        // Not `append`: on Windows such a file can be neither cut nor synced.
+        options.write(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
@@ -111,8 +128,7 @@ impl Disk for FolderDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = Self::options().create(true).open(self.folder.join(name))?;
-        file.set_len(0)?;
+        let file = Self::options().create(true).truncate(true).open(self.folder.join(name))?;
         Ok(Arc::new(FolderFile(file)))
     }
 
@@ -143,12 +159,13 @@ struct FolderFile(File);
 
 impl DiskFile for FolderFile {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        // Its one writer holds the journal's lock.
+        (&self.0).seek(SeekFrom::End(0))?;
         (&self.0).write_all(bytes)
     }
 
     fn truncate(&self, bytes: u64) -> io::Result<()> {
-        self.0.set_len(bytes)?;
-        (&self.0).seek(SeekFrom::End(0)).map(drop)
+        self.0.set_len(bytes)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -60,6 +60,7 @@ mod options;
 mod segment;
 mod state;
 mod upload;
+mod withdrawn;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry::Scope;
 use crate::uplink::spool::SpoolKey;
 
 /// When what was written is made durable. A kill of the process loses nothing under any of them.
@@ -40,11 +41,20 @@ pub struct JournalOptions {
     pub max_age_days: u64,
     /// Seals all records from now on.
     pub key: Option<SpoolKey>,
+    /// What there is no consent to any more. Records were made under the consent that they name; what these scopes cover
+    /// is left out of batches all the same.
+    pub withdrawn: Vec<Scope>,
 }
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        Self { sync: SyncPolicy::default(), max_bytes: 64 << 20, max_age_days: 90, key: None }
+        Self {
+            sync: SyncPolicy::default(),
+            max_bytes: 64 << 20,
+            max_age_days: 90,
+            key: None,
+            withdrawn: Vec::new(),
+        }
     }
 }
 

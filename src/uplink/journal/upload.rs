@@ -35,7 +35,7 @@ impl Journal {
             // On a full disk what is durable is offered all the same: that is how it gets emptied.
             trouble = self.settle().and(trouble);
             let Some(plan) = Plan::new(&self.lock()) else { return trouble.map(|()| None) };
-            let (records, missing) = match plan.read(&*self.disk, self.options.key.as_ref(), most) {
+            let (records, missing) = match plan.read(&*self.disk, &self.options, most) {
                 Ok(read) => read,
                 Err(failure) => {
                     self.cannot_read(failure)?;

@@ -316,7 +316,7 @@ fn options() -> impl Strategy<Value = JournalOptions> {
         sync,
         max_bytes: 1 << 20,
         max_age_days,
-        key: None,
+        ..JournalOptions::default()
     })
 }
 
