@@ -1,11 +1,9 @@
 //! The recognizer thread: takes utterances and drafts from the queue, gives events.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use super::PipelineOptions;
 use super::agreement::Agreement;
 use super::backlog::{Backlog, Step, not_kept, record_of};
 use super::draft::{Draft, Purpose, Span};
@@ -16,6 +14,7 @@ use super::route::Route;
 use super::router::{Router, Unanswered};
 use super::shadow::{ShadowQueue, ShadowRules};
 use super::timings::{StageTimings, milliseconds, recognize};
+use super::{PipelineOptions, StopSignal};
 use crate::asr::{RecognizerError, Transcript};
 use crate::audio::seconds_of;
 use crate::uplink::spool::{Spool, SpoolRecord, SpoolState};
@@ -50,6 +49,7 @@ pub(super) struct RecognizerThread<'a, 'e> {
     ready: Option<Ready>,
     agreement: Agreement,
     speculations: Speculations,
+    stop: &'a StopSignal,
 }
 
 impl<'a, 'e> RecognizerThread<'a, 'e> {
@@ -60,6 +60,7 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         options: &'a PipelineOptions,
         spool: Option<&'a Spool>,
         shadow: Option<(&'a ShadowQueue, &'a ShadowRules)>,
+        stop: &'a StopSignal,
     ) -> Self {
         Self {
             router,
@@ -72,6 +73,7 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
             ready: None,
             agreement: Agreement::default(),
             speculations: Speculations::default(),
+            stop,
         }
     }
 
@@ -128,10 +130,11 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         backlog.forget_earlier();
         self.queue.take_deferred().into_iter().for_each(|id| backlog.defer(id));
         let events = &self.events;
-        let never = AtomicBool::new(false);
+        let stop = &*self.stop.aborted;
         let mut tell = |event| drop(events.send(event));
-        while self.router.has_local()
-            && backlog.step_pending(&mut self.router, &never, &mut tell) == Step::Done
+        while !self.stop.is_aborted()
+            && self.router.has_local()
+            && backlog.step_pending(&mut self.router, stop, &mut tell) == Step::Done
         {}
     }
 
@@ -144,10 +147,14 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         let speculative = ready.is_some();
         let ready = ready.map(|ready| (ready.transcript, ready.timings));
         let events = &self.events;
-        let never = AtomicBool::new(false);
+        let stop = &*self.stop.aborted;
         let mut tell = |event| drop(events.send(event));
-        let mut routed = match self.router.answer(utterance, ready, queued.since, &never, &mut tell) {
+        if self.stop.is_aborted() {
+            return Some(self.given_up(queued));
+        }
+        let mut routed = match self.router.answer(utterance, ready, queued.since, stop, &mut tell) {
             Ok(routed) => routed,
+            Err(_) if self.stop.is_aborted() => return Some(self.given_up(queued)),
             Err(unanswered) => return self.unanswered(queued, &unanswered, begun),
         };
         self.speculations.used += u64::from(speculative && routed.route == Route::Local);
@@ -179,6 +186,21 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
             result.input = Some(input_of(queued));
         }
         Some(Event::Final(Box::new(result)))
+    }
+
+    /// The run was ended at once. In the spool it waits for another.
+    fn given_up(&self, queued: Queued) -> Event {
+        let utterance = &queued.utterance;
+        let (index, start, end) = (utterance.index, utterance.start.seconds(), utterance.end().seconds());
+        let id = queued.id.clone();
+        let input = self.options.keep_input.then(|| input_of(queued));
+        match id.filter(|_| self.spool.is_some()) {
+            Some(id) => {
+                let error = "the run was ended at once".to_owned();
+                Event::Deferred { utterance: index, start, end, id, error, input }
+            }
+            None => Event::Dropped { utterance: index, start, end, input },
+        }
     }
 
     /// What cannot be answered now waits in the spool, if it may.

@@ -1,6 +1,7 @@
 //! The audio thread: reads the source, finds utterances, queues them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,9 @@ impl<'a> AudioThread<'a> {
                     break;
                 }
             }
+        }
+        if stop.is_aborted() {
+            self.queue.abandon.store(true, Ordering::Relaxed);
         }
         self.drive(|endpointer, emit| endpointer.finish(emit));
         Heard { samples: self.samples, faults: self.source.faults(), vad: self.vad, error }

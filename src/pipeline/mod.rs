@@ -89,19 +89,34 @@ impl Default for PipelineOptions {
     }
 }
 
-/// Ends a run from another thread: what was heard until then is still transcribed.
+/// Ends a run from another thread.
 #[derive(Clone, Debug, Default)]
-pub struct StopSignal(Arc<AtomicBool>);
+pub struct StopSignal {
+    stopped: Arc<AtomicBool>,
+    aborted: Arc<AtomicBool>,
+}
 
 impl StopSignal {
-    /// Asks the run to end.
+    /// Asks the run to end: what was heard until then is still transcribed.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was asked to.
+    /// Asks the run to end at once: what has no answer yet gets none. It is reported as [`Event::Dropped`], or, where
+    /// utterances are kept in a spool, waits there for another run.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+        self.stop();
+    }
+
+    /// Whether it was asked to end.
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was asked to end at once.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Relaxed)
     }
 }
 
@@ -197,13 +212,13 @@ impl<'a, 'e> Pipeline<'a, 'e> {
             let cloud = cloud_thread.map(|thread| scope.spawn(move || thread.run()));
             let shadow_thread = shadow.zip(shadow_recognizer).map(|((queue, rules), recognizer)| {
                 let events = events.clone();
-                scope.spawn(move || ShadowThread::new(recognizer, rules, queue, events).run())
+                scope.spawn(move || ShadowThread::new(recognizer, rules, queue, events, stop).run())
             });
             let answers = scope.spawn(move || {
                 let _close = CloseOnDrop(queue);
                 let _close_shadow = CloseShadowOnDrop(shadow_queue);
                 let router = Router::new(local, desk, rules, spend);
-                RecognizerThread::new(router, queue, events, options, spool, shadow).run()
+                RecognizerThread::new(router, queue, events, options, spool, shadow, stop).run()
             });
             // Should the caller's function panic, the audio thread must not listen on for ever.
             let _close = CloseOnDrop(queue);

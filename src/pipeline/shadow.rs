@@ -9,6 +9,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::StopSignal;
 use super::event::{Event, UtteranceResult};
 use super::route::Route;
 use super::shadow_report::{ShadowComparison, ShadowFailure, ShadowSubject, ShadowTotals};
@@ -171,12 +172,15 @@ impl ShadowQueue {
 }
 
 /// Lets the primary go first.
-struct GivesWay<'a>(&'a ShadowQueue);
+struct GivesWay<'a> {
+    queue: &'a ShadowQueue,
+    stop: &'a StopSignal,
+}
 
 impl RecognitionObserver for GivesWay<'_> {
     fn cancelled(&self) -> bool {
-        self.0.give_way();
-        false
+        self.queue.give_way();
+        self.stop.is_aborted()
     }
 }
 
@@ -185,6 +189,7 @@ pub(super) struct ShadowThread<'a, 'e> {
     rules: &'a ShadowRules,
     queue: &'a ShadowQueue,
     events: SyncSender<Event>,
+    stop: &'a StopSignal,
     totals: ShadowTotals,
 }
 
@@ -194,19 +199,22 @@ impl<'a, 'e> ShadowThread<'a, 'e> {
         rules: &'a ShadowRules,
         queue: &'a ShadowQueue,
         events: SyncSender<Event>,
+        stop: &'a StopSignal,
     ) -> Self {
-        Self { recognizer, rules, queue, events, totals: ShadowTotals::default() }
+        Self { recognizer, rules, queue, events, stop, totals: ShadowTotals::default() }
     }
 
     /// Compares until the queue is closed and empty.
     pub(super) fn run(mut self) -> ShadowTotals {
         while let Some(job) = self.queue.next() {
-            if job.since.elapsed() > self.rules.max_lag {
+            if job.since.elapsed() > self.rules.max_lag || self.stop.is_aborted() {
                 self.totals.skipped += 1;
                 continue;
             }
             let begun = Instant::now();
-            let answer = self.recognizer.transcribe(&job.utterance, &mut GivesWay(self.queue));
+            let answer = self
+                .recognizer
+                .transcribe(&job.utterance, &mut GivesWay { queue: self.queue, stop: self.stop });
             let shadow_ms = milliseconds(begun.elapsed());
             let event = match answer {
                 Ok(transcript) => {
@@ -214,6 +222,10 @@ impl<'a, 'e> ShadowThread<'a, 'e> {
                     self.totals.compared += 1;
                     self.totals.disagreement += comparison.disagreement;
                     Event::Shadow(Box::new(comparison))
+                }
+                Err(RecognizerError::Cancelled) => {
+                    self.totals.skipped += 1;
+                    continue;
                 }
                 Err(error) => {
                     self.totals.failed += 1;

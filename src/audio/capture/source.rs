@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::helper::{ANSWER_TIMEOUT, drop_elsewhere, in_background, stuck};
 use super::open::{Opened, Wanted, open};
 use super::stats::{CaptureStats, CaptureStatsHandle, Counters};
+use crate::audio::ring::RingDrain;
 use crate::audio::source::{AudioSource, ChannelSelect, NativeFormat, Read, SourceFaults};
 use crate::audio::{AudioError, Resampler, SAMPLE_RATE, output_length};
 
@@ -24,8 +25,6 @@ const POLL: Duration = Duration::from_millis(32);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// Attempts that may hang for ever before the sound system is given up: each one holds a thread.
 const MOST_STUCK_ATTEMPTS: u32 = 8;
-/// Ring samples converted per read: 0.5 s at 48 kHz.
-const MOST_FRAMES: usize = 24_000;
 
 /// A live microphone as a stream of 16 kHz blocks. Dropping it never blocks.
 pub struct MicrophoneSource {
@@ -48,10 +47,7 @@ enum State {
 
 struct Live {
     opened: Opened,
-    /// Lost frames already turned into a gap.
-    lost_seen: u64,
-    /// Frames still in the ring before the place where others were lost.
-    until_gap: Option<usize>,
+    drain: RingDrain,
     /// The outage that this stream shall end, until its first samples come.
     ends: Option<Outage>,
 }
@@ -90,7 +86,7 @@ impl MicrophoneSource {
             native: opened.native,
             resampler: Resampler::new(opened.native.rate)?,
             mono: Vec::new(),
-            state: State::Live(Live { opened, lost_seen: 0, until_gap: None, ends: None }),
+            state: State::Live(Live { opened, drain: RingDrain::default(), ends: None }),
             due_gap: 0,
         })
     }
@@ -144,27 +140,12 @@ impl MicrophoneSource {
     fn take(&mut self, block: &mut Vec<f32>) -> Result<(), AudioError> {
         let State::Live(live) = &mut self.state else { return Ok(()) };
         let lost = live.opened.state.lost_frames.load(Relaxed);
-        if lost > live.lost_seen && live.until_gap.is_none() {
-            live.until_gap = Some(live.opened.ring.slots());
-        }
-        let n = live.opened.ring.slots().min(MOST_FRAMES).min(live.until_gap.unwrap_or(usize::MAX));
-        self.mono.clear();
-        if let Ok(chunk) = live.opened.ring.read_chunk(n) {
-            let (first, second) = chunk.as_slices();
-            let replaced =
-                [first, second].map(|part| ChannelSelect::Mix.append(part, 1, &mut self.mono)).iter().sum();
-            self.counters.non_finite.fetch_add(replaced, Relaxed);
-            chunk.commit_all();
-        }
+        let drained = live.drain.take(&mut live.opened.ring, lost, &mut self.mono);
+        self.counters.non_finite.fetch_add(drained.non_finite, Relaxed);
         self.resampler.push(&self.mono, block)?;
-        if let Some(left) = &mut live.until_gap {
-            *left -= n;
-            if *left == 0 {
-                live.until_gap = None;
-                self.due_gap = output_length(lost - live.lost_seen, self.native.rate);
-                live.lost_seen = lost;
-                self.resampler.finish(block)?;
-            }
+        if let Some(frames) = drained.gap_frames {
+            self.due_gap = output_length(frames, self.native.rate);
+            self.resampler.finish(block)?;
         }
         Ok(())
     }
@@ -213,7 +194,7 @@ impl MicrophoneSource {
         self.resampler = Resampler::new(opened.native.rate)?;
         self.native = opened.native;
         self.id.clone_from(&opened.id);
-        let live = Live { opened, lost_seen: 0, until_gap: None, ends: None };
+        let live = Live { opened, drain: RingDrain::default(), ends: None };
         if let State::Down(mut outage) = std::mem::replace(&mut self.state, State::Live(live)) {
             outage.opener = None;
             outage.attempts += 1;
