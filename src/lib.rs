@@ -19,6 +19,7 @@
 //! | [`actions`] | what is done with a text, and what the user made of it |
 //! | [`uplink`] | utterances kept on disk until they are answered; metrics for a collector of others |
 //! | [`recorder`] | what the pipeline tells, as records in figures |
+//! | [`runtime`] | all of it set up as a profile says |
 //! | [`device`] | memory, processor, temperature, disk |
 //! | [`scoring`] | text normalization, word error rate |
 //! | `server` | the recognizer for other programs: OpenAI's routes, Wyoming (feature `serve`) |
@@ -40,6 +41,7 @@ pub mod models;
 pub mod pipeline;
 pub mod private_file;
 pub mod recorder;
+pub mod runtime;
 pub use earwitness_scoring as scoring;
 pub use earwitness_telemetry as telemetry;
 #[cfg(feature = "serve")]

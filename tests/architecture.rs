@@ -91,6 +91,7 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
                 "models",
                 "pipeline",
                 "recorder",
+                "runtime",
                 "server",
                 "cli",
                 "uplink/collector",
@@ -99,7 +100,7 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
         (
             "SystemTime::now",
             &[
-                "cli/reporting",
+                "runtime/reporting",
                 "models",
                 "recorder",
                 "uplink/collector",
@@ -118,6 +119,7 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
                 "pipeline",
                 "models",
                 "recorder",
+                "runtime",
                 "server",
                 "uplink/collector",
                 "uplink/otlp",

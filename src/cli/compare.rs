@@ -9,6 +9,7 @@ use earwitness::asr::Recognizer;
 use earwitness::audio::ChannelSelect;
 use earwitness::endpoint::Endpointer;
 use earwitness::models::ModelStore;
+use earwitness::runtime::Routing;
 use earwitness::scoring::significance::{
     Comparison, DEFAULT_CONFIDENCE, DEFAULT_RESAMPLES, UtterancePair, compare,
 };
@@ -16,11 +17,9 @@ use earwitness::scoring::{Disagreement, EditCounts, EnglishNormalizer, disagreem
 use serde::Serialize;
 
 use super::compare_html;
-use super::engine::endpointer;
 use super::evaluate::{Args, Row, hear, percent, read_manifest};
 use super::exit::{self, CliError, Exit};
 use super::formats::{print, table};
-use super::routing::Routing;
 
 /// Below this number of speakers each utterance stands for itself: so few cannot be resampled.
 const MIN_SPEAKERS: usize = 5;
@@ -67,9 +66,11 @@ pub fn run(args: &Args, against: &str) -> Result<()> {
     let rows = read_manifest(&args.manifest)?;
     let folder = args.manifest.parent().unwrap_or(Path::new("."));
     let profile = args.engine.profile()?;
-    let mut endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
-    let mut a = args.engine.recognizer(&profile)?.0;
-    let mut b = Routing::beside(&profile, &args.engine, against)?;
+    let models = ModelStore::open_default()?;
+    let setup = args.engine.setup(&profile, &models);
+    let mut endpointer = setup.endpointer()?;
+    let mut a = setup.recognizer()?.0;
+    let mut b = Routing::beside(&setup, against, &mut exit::eprint_line)?;
     let how = (profile.channels(), args.vad);
     let bar = super::evaluate::progress(rows.len());
     let mut seconds = [0.0; 2];

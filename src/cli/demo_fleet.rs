@@ -25,7 +25,7 @@ use self::part::{Part, ask};
 use super::exit::{CliError, Exit, eprint_line};
 use super::models;
 use super::printer::print_line;
-use super::routing::do_not_track;
+use earwitness::runtime::do_not_track;
 
 /// How long the server may take to listen: a database is made first.
 const SERVER_STARTS_WITHIN: Duration = Duration::from_secs(60);

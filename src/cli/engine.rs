@@ -1,20 +1,16 @@
 //! Flags that choose and set up recognizer and detector; shared by every command that hears audio.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
-use earwitness::asr::whisper::{
-    Context, DecodingOptions, LanguageChoice, LoadOptions, Precision, SpecialTokens, Task, WhisperRecognizer,
-};
+use earwitness::asr::whisper::{Context, Precision, WhisperRecognizer};
 use earwitness::config::{DetectorKind, Profile};
 use earwitness::endpoint::Endpointer;
 use earwitness::isa::Isa;
 use earwitness::models::ModelStore;
-use earwitness::vad::{EnergyVad, SileroVad, VoiceActivityDetector};
-
-use super::exit::{CliError, Exit};
+use earwitness::runtime::Setup;
 
 /// Flags of every command that recognizes. A flag wins over the profile.
 #[derive(Args, Clone, Debug, Default)]
@@ -150,28 +146,17 @@ impl EngineArgs {
     /// which mistakes are cheap to find.
     pub fn load(&self) -> Result<Engine> {
         let profile = self.profile()?;
-        let endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
-        let (recognizer, load) = self.recognizer(&profile)?;
+        let models = ModelStore::open_default()?;
+        let setup = self.setup(&profile, &models);
+        let endpointer = setup.endpointer()?;
+        let (recognizer, load) = setup.recognizer()?;
         Ok(Engine { profile, endpointer, recognizer, load })
     }
 
-    /// The recognizer of `profile`, and how long it took to load.
-    pub fn recognizer(&self, profile: &Profile) -> Result<(WhisperRecognizer, Duration)> {
-        let options = profile.decoding().map_err(|why| CliError::new(Exit::Usage, why))?;
-        let store = ModelStore::open_default()?;
-        let how = LoadOptions {
-            precision: profile.whisper.precision,
-            threads: profile.pipeline.threads,
-            cache: Some(packed_folder(&store)),
-            isa: self.isa,
-        };
-        recognizer(&profile.whisper.model, &store, options, &how)
+    /// What `profile` is set up from.
+    pub fn setup<'a>(&self, profile: &'a Profile, models: &'a ModelStore) -> Setup<'a> {
+        Setup { isa: self.isa, ..Setup::new(profile, models) }
     }
-}
-
-/// Where packed weights are kept.
-pub fn packed_folder(store: &ModelStore) -> std::path::PathBuf {
-    store.root().join(".packed")
 }
 
 /// A loaded recognizer and its endpointer.
@@ -181,81 +166,4 @@ pub struct Engine {
     pub recognizer: WhisperRecognizer,
     /// How long loading the recognizer took.
     pub load: Duration,
-}
-
-fn recognizer(
-    model: &str,
-    store: &ModelStore,
-    options: DecodingOptions,
-    how: &LoadOptions,
-) -> Result<(WhisperRecognizer, Duration)> {
-    let path = store.locate(model)?;
-    let begin = Instant::now();
-    let recognizer = WhisperRecognizer::load_with(&path, &label(model), options.clone(), how)
-        .with_context(|| format!("model `{model}`"))?;
-    if !recognizer.dims().is_multilingual() {
-        refuse_foreign(&options, model)?;
-    }
-    refuse_unknown(&options, model, &SpecialTokens::of(recognizer.dims().n_vocab))?;
-    Ok((recognizer, begin.elapsed()))
-}
-
-/// An English-only model must not be asked for German and answer in English without a word.
-fn refuse_foreign(options: &DecodingOptions, model: &str) -> Result<()> {
-    let foreign = match &options.language {
-        LanguageChoice::Pinned(code) => code != "en",
-        LanguageChoice::Detect(_) => true,
-    };
-    if foreign || options.task == Task::Translate {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("`{model}` knows English only: use a multilingual model, such as `--model base`, for other languages and for translation"),
-        )
-        .into());
-    }
-    Ok(())
-}
-
-/// Languages that came with a later model.
-fn refuse_unknown(options: &DecodingOptions, model: &str, special: &SpecialTokens) -> Result<()> {
-    let asked = match &options.language {
-        LanguageChoice::Pinned(code) => std::slice::from_ref(code),
-        LanguageChoice::Detect(codes) => codes,
-    };
-    match asked.iter().find(|code| special.language(code).is_none()) {
-        Some(code) => {
-            Err(CliError::new(Exit::Usage, format!("`{model}` does not know the language `{code}`")).into())
-        }
-        None => Ok(()),
-    }
-}
-
-/// A model's short name: of a path, its last part.
-fn label(model: &str) -> String {
-    Path::new(model).file_name().map_or_else(|| model.to_owned(), |name| name.to_string_lossy().into_owned())
-}
-
-/// The detector and endpointer that a profile asks for.
-pub fn endpointer(profile: &Profile, store: &ModelStore) -> Result<Endpointer> {
-    Ok(Endpointer::new(profile.endpoint.clone(), detector(profile, store)?)?)
-}
-
-/// The detector that a profile asks for.
-pub fn detector(profile: &Profile, store: &ModelStore) -> Result<Box<dyn VoiceActivityDetector>> {
-    Ok(match profile.vad.detector {
-        DetectorKind::Silero => Box::new(SileroVad::from_file(store.locate(&profile.vad.model)?)?),
-        #[cfg(feature = "webrtc")]
-        DetectorKind::Webrtc => {
-            Box::new(earwitness::vad::WebRtcVad::new(earwitness::vad::WebRtcMode::default()))
-        }
-        #[cfg(not(feature = "webrtc"))]
-        DetectorKind::Webrtc => {
-            return Err(CliError::new(
-                Exit::Usage,
-                "this build has no WebRTC detector: use `--detector silero`, or build with `--features webrtc`",
-            )
-            .into());
-        }
-        DetectorKind::Energy => Box::new(EnergyVad::new()),
-    })
 }

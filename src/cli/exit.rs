@@ -2,16 +2,7 @@
 
 use std::process::ExitCode;
 
-#[cfg(feature = "cloud")]
-use earwitness::asr::cloud::{CloudError, KeyError};
-use earwitness::asr::whisper::LoadError;
-use earwitness::audio::AudioError;
-use earwitness::config::ProfileError;
-use earwitness::models::{ModelError, ModelErrorKind};
-use earwitness::pipeline::PipelineError;
-use earwitness::private_file::PrivateFileError;
-use earwitness::uplink::spool::SpoolError;
-use earwitness::vad::SileroError;
+use earwitness::runtime::{ErrorKind, kind_of};
 
 /// The class of a failure. Documented in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,71 +70,26 @@ fn class_of(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(e) = cause.downcast_ref::<CliError>() {
         return Some(e.exit);
     }
-    if let Some(e) = cause.downcast_ref::<ModelError>() {
-        return Some(match e.kind() {
-            ModelErrorKind::NotFound | ModelErrorKind::Corrupt => Exit::Model,
-            ModelErrorKind::Network => Exit::Network,
-            ModelErrorKind::Disk => Exit::Disk,
-            ModelErrorKind::BadInput => Exit::Usage,
-        });
-    }
-    if let Some(PipelineError::Audio(e)) = cause.downcast_ref::<PipelineError>() {
-        return Some(audio_class(e));
-    }
-    if let Some(e) = cause.downcast_ref::<AudioError>() {
-        return Some(audio_class(e));
-    }
-    if cause.is::<LoadError>() || cause.is::<SileroError>() {
-        return Some(Exit::Model);
-    }
-    if cause.is::<ProfileError>() || cause.is::<PrivateFileError>() {
-        return Some(Exit::Config);
-    }
-    if let Some(e) = cause.downcast_ref::<SpoolError>() {
-        return Some(match e {
-            SpoolError::Io { .. } | SpoolError::Full { .. } | SpoolError::Damaged(_) => Exit::Disk,
-            SpoolError::Unknown(_) | SpoolError::InUse(_) => Exit::Usage,
-            SpoolError::Sealed(_) | SpoolError::KeyFile(_) | SpoolError::BadKey(_) => Exit::Config,
-        });
-    }
-    #[cfg(feature = "cloud")]
-    if cause.is::<KeyError>() {
-        return Some(Exit::Config);
-    }
-    #[cfg(feature = "cloud")]
-    if let Some(e) = cause.downcast_ref::<CloudError>() {
-        return Some(if matches!(e, CloudError::Setup(_)) { Exit::Config } else { Exit::Network });
-    }
-    #[cfg(feature = "serve")]
-    if let Some(earwitness::server::ServerError::Listen { .. }) = cause.downcast_ref() {
-        return Some(Exit::Network);
-    }
-    #[cfg(feature = "telemetry")]
-    if let Some(class) = class_of_telemetry(cause) {
-        return Some(class);
-    }
     #[cfg(feature = "collect")]
     if let Some(class) = class_of_collector(cause) {
         return Some(class);
     }
-    cause.downcast_ref::<std::io::Error>().map(|_| Exit::Disk)
+    kind_of(cause).map(Exit::from)
 }
 
-#[cfg(feature = "telemetry")]
-fn class_of_telemetry(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    use earwitness::uplink::collector::{ClipError, CollectorError};
-    use earwitness::uplink::journal::JournalError;
-    if let Some(e) = cause.downcast_ref::<JournalError>() {
-        return Some(match e {
-            JournalError::InUse(_) => Exit::Usage,
-            JournalError::Sealed => Exit::Config,
-            _ => Exit::Disk,
-        });
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Internal => Self::Internal,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Audio => Self::Audio,
+            ErrorKind::Model => Self::Model,
+            ErrorKind::Network => Self::Network,
+            ErrorKind::Microphone => Self::Microphone,
+            ErrorKind::Config => Self::Config,
+            ErrorKind::Disk => Self::Disk,
+        }
     }
-    if let Some(e) = cause.downcast_ref::<CollectorError>() {
-        return Some(if matches!(e, CollectorError::Setup(_)) { Exit::Config } else { Exit::Network });
-    }
-    cause.is::<ClipError>().then_some(Exit::Disk)
 }
 
 #[cfg(feature = "collect")]
@@ -166,20 +112,6 @@ fn class_of_collector(cause: &(dyn std::error::Error + 'static)) -> Option<Exit>
         return Some(if matches!(e, StoreError::Address(_)) { Exit::Usage } else { Exit::Disk });
     }
     cause.downcast_ref::<VaultError>().map(|_| Exit::Config)
-}
-
-fn audio_class(error: &AudioError) -> Exit {
-    match error {
-        AudioError::NoMicrophone { .. }
-        | AudioError::UnknownMicrophone { .. }
-        | AudioError::UnknownHost { .. }
-        | AudioError::MicrophonePermission { .. }
-        | AudioError::MicrophoneBusy { .. }
-        | AudioError::MicrophoneFormat { .. }
-        | AudioError::MicrophoneFailed { .. }
-        | AudioError::SoundSystemStuck { .. } => Exit::Microphone,
-        _ => Exit::Audio,
-    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

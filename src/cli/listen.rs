@@ -11,13 +11,12 @@ use earwitness::audio::{AudioSource, FileSource, Replay};
 use earwitness::config::Profile;
 use earwitness::models::ModelStore;
 use earwitness::pipeline::{Pipeline, RunSummary, StopSignal};
+use earwitness::runtime::{Reporting, Routing, do_not_track};
 
 use super::act::{Act, ActArgs};
-use super::engine::{EngineArgs, endpointer};
+use super::engine::EngineArgs;
 use super::exit::{self, CliError, Exit};
 use super::printer::{Printer, Style, print_line};
-use super::reporting::Reporting;
-use super::routing::{Routing, do_not_track};
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]
@@ -91,10 +90,12 @@ pub fn run(args: &Args) -> Result<()> {
         Some(file) => Source::Recording(Box::new(FileSource::open(file, profile.channels())?)),
         None => Source::microphone(args, &profile)?,
     };
-    let mut endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
-    let mut routing = Routing::live(&profile, &args.engine)?;
+    let models = ModelStore::open_default()?;
+    let setup = args.engine.setup(&profile, &models);
+    let mut endpointer = setup.endpointer()?;
+    let mut routing = Routing::live(&setup, &mut exit::eprint_line)?;
     let mut local = match routing.uses_local() {
-        true => Some(args.engine.recognizer(&profile)?.0),
+        true => Some(setup.recognizer()?.0),
         false => None,
     };
     let stop = stop_on_interrupt()?;
@@ -112,7 +113,7 @@ pub fn run(args: &Args) -> Result<()> {
     run.shadow_engine = routing.shadow_engine();
     let engines = routing.engines(local.as_mut().map(|local| local as &mut dyn Recognizer));
     let pipeline = Pipeline::with_engines(&mut endpointer, engines, options);
-    let reporting = Reporting::start(&profile, run)?;
+    let reporting = Reporting::start(&profile, run, &mut exit::eprint_line)?;
     let desk = reporting.as_ref().map(Reporting::desk);
     let act = Act::start(&args.act, &profile, style.json, desk)?;
     let summary = listen(pipeline, source, &style, Some(act), reporting.as_ref(), &stop);

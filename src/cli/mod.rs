@@ -20,10 +20,7 @@ mod formats;
 mod listen;
 mod models;
 mod printer;
-#[cfg_attr(not(feature = "telemetry"), path = "reporting_off.rs")]
-mod reporting;
 mod resources;
-mod routing;
 #[cfg(feature = "serve")]
 mod serve;
 mod spool;

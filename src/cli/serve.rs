@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use earwitness::models::ModelStore;
 use earwitness::private_file;
+use earwitness::runtime::Setup;
 use earwitness::server::{Engine, ServerOptions, SpeechServer, Tokens};
 
 use super::engine::EngineArgs;
@@ -79,7 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
     let profile = args.engine.profile()?;
     let detector = Box::new(move || {
         let store = ModelStore::open_default().map_err(|e| e.to_string())?;
-        super::engine::detector(&profile, &store).map_err(|e| exit::one_line(&e))
+        Setup::new(&profile, &store).detector().map_err(|e| e.to_string())
     });
     let stop = stop_on_interrupt()?;
     SpeechServer::new(engines, detector, options)?.run(&stop, |listening| {

@@ -8,14 +8,15 @@ use clap::Subcommand;
 use earwitness::asr::Recognizer;
 use earwitness::audio::encode_wav;
 use earwitness::config::Profile;
+use earwitness::models::ModelStore;
 use earwitness::pipeline::{Event, retry_spooled};
+use earwitness::runtime::{Routing, open_spool};
 use earwitness::uplink::spool::{Spool, SpoolEntry, SpoolKey, SpoolState, atomic_write};
 
 use super::engine::EngineArgs;
 use super::exit::{self, CliError, Exit};
 use super::formats::{self, table};
 use super::listen::stop_on_interrupt;
-use super::routing::{Routing, open_spool};
 
 /// Look after utterances that were kept on disk.
 #[derive(clap::Args)]
@@ -114,7 +115,7 @@ impl Place {
             profile.spool.folder.clone_from(folder);
         }
         profile.spool.keep = true;
-        open_spool(&profile)
+        Ok(open_spool(&profile)?)
     }
 }
 
@@ -167,9 +168,9 @@ fn retry(args: &RetryArgs) -> Result<()> {
     }
     let stays = profile.spool.keep || args.keep;
     profile.spool.keep = stays;
-    let mut routing = Routing::spooled(&profile, open_spool(&profile)?)?;
+    let mut routing = Routing::spooled(&profile, open_spool(&profile)?, &mut exit::eprint_line)?;
     let mut local = match routing.uses_local() {
-        true => Some(args.engine.recognizer(&profile)?.0),
+        true => Some(args.engine.setup(&profile, &ModelStore::open_default()?).recognizer()?.0),
         false => None,
     };
     let stop = stop_on_interrupt()?;

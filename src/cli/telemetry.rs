@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use earwitness::config::Profile;
+use earwitness::runtime::reporting::{self, Outbox};
 use earwitness::uplink::collector::{ClipStore, Uploader, enroll, erase};
 use earwitness::uplink::journal::FolderDisk;
 use serde_json::json;
 
 use super::exit::{CliError, Exit, eprint_line};
 use super::printer::print_line;
-use super::reporting::{self, Outbox};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,12 +132,12 @@ fn show(profile: &Profile) -> Result<()> {
 }
 
 fn flush(profile: &Profile, within: Duration) -> Result<()> {
-    if super::routing::do_not_track() {
+    if earwitness::runtime::do_not_track() {
         return Err(CliError::new(Exit::Usage, "DO_NOT_TRACK is set: nothing is sent").into());
     }
     let settings = reporting::settings(profile)?;
     let host = settings.host();
-    let outbox = Outbox::open_to_send(profile)?;
+    let outbox = Outbox::open_to_send(profile, &mut eprint_line)?;
     let (journal, clips) = (outbox.journal.clone(), outbox.clips.clone());
     let uploader =
         Uploader::start(settings, journal, Some(clips), reporting::metered(profile), reporting::told)?;

@@ -15,12 +15,12 @@ use earwitness::config::Profile;
 use earwitness::endpoint::Endpointer;
 use earwitness::models::ModelStore;
 use earwitness::pipeline::{Event, Pipeline, StopSignal};
+use earwitness::runtime::Routing;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::engine::{EngineArgs, endpointer};
+use super::engine::EngineArgs;
 use super::exit::{self, CliError, Exit};
 use super::formats::{FileTimings, FileTranscript, Format, render};
-use super::routing::Routing;
 
 /// Transcribe recordings: wav, flac, mp3, ogg, m4a, aiff, any rate, any number of channels.
 #[derive(clap::Args)]
@@ -71,10 +71,12 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(CliError::new(Exit::Usage, message).into());
     }
     let profile = args.engine.profile()?;
-    let endpointer = endpointer(&profile, &ModelStore::open_default()?)?;
-    let routing = Routing::recorded(&profile)?;
+    let models = ModelStore::open_default()?;
+    let setup = args.engine.setup(&profile, &models);
+    let endpointer = setup.endpointer()?;
+    let routing = Routing::recorded(&profile, &mut exit::eprint_line)?;
     let local = match routing.uses_local() {
-        true => Some(args.engine.recognizer(&profile)?.0),
+        true => Some(setup.recognizer()?.0),
         false => None,
     };
     let mut heard_with = HeardWith { profile, endpointer, routing, local };

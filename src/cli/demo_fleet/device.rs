@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use earwitness::audio::{ChannelSelect, FileSource, encode_wav, read_all};
 use earwitness::models::ModelStore;
 
-use super::super::reporting::now_unix_ms;
+use earwitness::runtime::reporting::now_unix_ms;
 
 /// A simulated device.
 pub struct Device {

@@ -32,7 +32,8 @@ async fn what_was_said_before_an_erasure_is_gone_however_it_arrives(f: Fixture) 
             f.store.erase(&scope, "tests").await
         };
         let (appended, erased) = tokio::join!(f.store.append("pi", batch), later);
-        (appended.unwrap(), erased.unwrap());
+        appended.unwrap();
+        erased.unwrap();
         let utterance = format!("u-{round}");
         assert_eq!(f.store.texts("pi", &utterance).await.unwrap(), Texts::default(), "round {round}");
         assert!(f.store.search("secret", None, 0, (0, 10)).await.unwrap().0.is_empty(), "round {round}");
@@ -49,7 +50,8 @@ async fn roll_ups_that_are_being_made_do_not_outlive_their_device(f: Fixture) {
         f.store.append("pi", batch(head, &lines)).await.unwrap();
         let scope = EraseScope::Device("pi".to_owned());
         let (derived, erased) = tokio::join!(f.store.derive(), f.store.erase(&scope, "tests"));
-        (derived.unwrap(), erased.unwrap());
+        derived.unwrap();
+        erased.unwrap();
         f.derive_all().await;
         assert!(f.store.hours(Some("pi"), 0).await.unwrap().is_empty(), "round {round}");
     }

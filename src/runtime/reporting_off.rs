@@ -1,22 +1,26 @@
 //! In builds without telemetry: a profile that asks for it is refused, not ignored.
 
-use anyhow::Result;
-use earwitness::config::Profile;
-use earwitness::pipeline::{Event, RunSummary};
-use earwitness::recorder::{FeedbackDesk, RecorderOptions};
+use crate::config::Profile;
+use crate::pipeline::{Event, RunSummary};
+use crate::recorder::{FeedbackDesk, RecorderOptions};
 
-use super::exit::{CliError, Exit};
+use super::error::{ErrorKind, SetupError};
+use super::routing::Notice;
 
 /// There is none.
 pub enum Reporting {}
 
 impl Reporting {
-    pub fn start(profile: &Profile, _run: RecorderOptions) -> Result<Option<Self>> {
+    pub fn start(
+        profile: &Profile,
+        _run: RecorderOptions,
+        _notice: Notice<'_>,
+    ) -> Result<Option<Self>, SetupError> {
         match profile.telemetry.is_on() {
             true => {
                 let message = "the profile has `[telemetry] url`, and this build reports nothing: build with \
                                `--features telemetry`, or take the section out";
-                Err(CliError::new(Exit::Config, message).into())
+                Err(SetupError::new(ErrorKind::Config, message))
             }
             false => Ok(None),
         }

@@ -4,22 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
-use earwitness::config::{Metered, OnMetered, Profile, SyncWhen};
-use earwitness::pipeline::{Event, RunSummary};
-use earwitness::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder};
-use earwitness::telemetry::{RecordLine, Scope};
-use earwitness::uplink::collector::{
+use crate::config::{Metered, OnMetered, Profile, SyncWhen};
+use crate::pipeline::{Event, RunSummary};
+use crate::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder};
+use crate::telemetry::{RecordLine, Scope};
+use crate::uplink::collector::{
     ClipStore, CollectorSettings, NetworkCost, Sent, SystemNetwork, UploadEvent, UploadOutcome, Uploader,
 };
-use earwitness::uplink::journal::{FolderDisk, Journal, JournalOptions, SyncPolicy};
-use earwitness::uplink::otlp::{OtlpExporter, OtlpOptions};
-use earwitness::uplink::sink::{Clip, RecordSink, SinkStatus, Sinks};
-use earwitness::uplink::spool::SpoolKey;
-use earwitness::web::ApiKey;
+use crate::uplink::journal::{FolderDisk, Journal, JournalOptions, SyncPolicy};
+use crate::uplink::otlp::{OtlpExporter, OtlpOptions};
+use crate::uplink::sink::{Clip, RecordSink, SinkStatus, Sinks};
+use crate::uplink::spool::SpoolKey;
+use crate::web::ApiKey;
 
-use super::exit::{CliError, Exit, eprint_line};
-use super::routing::{data_folder, do_not_track};
+use super::error::{ErrorKind, SetupError};
+use super::routing::{Notice, data_folder, do_not_track};
+
+type Result<T> = std::result::Result<T, SetupError>;
 
 /// How long the end of a run waits for what is on its way. The rest stays on disk and goes the next time.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -34,21 +35,21 @@ pub struct Reporting {
 
 impl Reporting {
     /// Starts what the profile asks for; `None` if it asks for nothing, or the user wants none.
-    pub fn start(profile: &Profile, mut run: RecorderOptions) -> Result<Option<Self>> {
+    pub fn start(profile: &Profile, mut run: RecorderOptions, notice: Notice<'_>) -> Result<Option<Self>> {
         if !profile.telemetry.is_on() {
             return Ok(None);
         }
         if do_not_track() {
-            eprint_line("DO_NOT_TRACK is set: no figures are kept or sent.");
+            notice("DO_NOT_TRACK is set: no figures are kept or sent.");
             return Ok(None);
         }
         let mut sinks: Vec<Arc<dyn RecordSink>> = Vec::new();
         let mut uploader = None;
         if !profile.telemetry.url.is_empty() {
-            let outbox = Outbox::open_to_send(profile)?;
+            let outbox = Outbox::open_to_send(profile, notice)?;
             run.folder = folder(profile)?;
             let settings = settings(profile)?;
-            disclose(profile, &settings.host());
+            disclose(profile, &settings.host(), notice);
             uploader = Some(Uploader::start(
                 settings,
                 outbox.journal.clone(),
@@ -60,7 +61,7 @@ impl Reporting {
         }
         if !profile.telemetry.otlp_url.is_empty() {
             let url = &profile.telemetry.otlp_url;
-            eprint_line(&format!("Metrics are sent to {url} (OpenTelemetry): telemetry.otlp_url."));
+            notice(&format!("Metrics are sent to {url} (OpenTelemetry): telemetry.otlp_url."));
             sinks.push(Arc::new(OtlpExporter::start(OtlpOptions {
                 url: url.clone(),
                 interval: Duration::from_millis(profile.telemetry.heartbeat_ms),
@@ -100,7 +101,9 @@ impl Reporting {
 
 /// Journal and clips of a device.
 pub struct Outbox {
+    /// Records that wait.
     pub journal: Arc<Journal>,
+    /// Recordings that wait.
     pub clips: Arc<ClipStore>,
 }
 
@@ -136,12 +139,12 @@ impl Outbox {
     }
 
     /// The same for an uploader: recordings that nobody agrees to send any more are deleted.
-    pub fn open_to_send(profile: &Profile) -> Result<Self> {
+    pub fn open_to_send(profile: &Profile, notice: Notice<'_>) -> Result<Self> {
         let outbox = Self::open(profile)?;
         if !profile.consent.telemetry_audio {
             let cleared = outbox.clips.clear()?;
             if cleared > 0 {
-                eprint_line(&format!(
+                notice(&format!(
                     "{cleared} recordings that waited were deleted, not sent: consent.telemetry_audio is off."
                 ));
             }
@@ -228,7 +231,7 @@ pub fn settings(profile: &Profile) -> Result<CollectorSettings> {
                  the server's Admin page, or from `earwitness collect code`)",
                 config.url
             );
-            return Err(CliError::new(Exit::Config, message).into());
+            return Err(SetupError::new(ErrorKind::Config, message));
         }
         _ => ApiKey::from_file(&file)?,
     };
@@ -249,7 +252,7 @@ pub fn metered(profile: &Profile) -> Box<dyn NetworkCost> {
 }
 
 /// Says before anything is sent what goes where, and why it may.
-fn disclose(profile: &Profile, host: &str) {
+fn disclose(profile: &Profile, host: &str, notice: Notice<'_>) {
     let consent = &profile.consent;
     let beside: Vec<&str> = [
         (consent.telemetry_text, "texts"),
@@ -263,7 +266,7 @@ fn disclose(profile: &Profile, host: &str) {
         true => "no text and no audio".to_owned(),
         false => format!("with consent also {}", beside.join(", ")),
     };
-    eprint_line(&format!("Figures are sent to {host}, {also}: telemetry.url."));
+    notice(&format!("Figures are sent to {host}, {also}: telemetry.url."));
 }
 
 /// Every request, for those who want to know: `-v`.
@@ -279,6 +282,7 @@ pub fn told(event: UploadEvent) {
     }
 }
 
+/// This device's clock, ms since 1970-01-01 UTC.
 pub fn now_unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as u64
@@ -295,7 +299,7 @@ pub fn device_id(profile: &Profile) -> Result<String> {
     let name: String =
         name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(64).collect();
     match name.is_empty() {
-        true => Err(CliError::new(Exit::Usage, "say how this device is called: --device-id NAME").into()),
+        true => Err(SetupError::new(ErrorKind::Usage, "say how this device is called: --device-id NAME")),
         false => Ok(name),
     }
 }

@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use earwitness::asr::Recognizer;
+use super::engines::Setup;
+use super::error::{ErrorKind, SetupError};
+use crate::asr::Recognizer;
 #[cfg(feature = "cloud")]
-use earwitness::asr::cloud::{ApiKey, CloudRecognizer, CloudSettings, ProviderKind};
-use earwitness::config::Profile;
-use earwitness::pipeline::{CloudEngine, Engines, RouteRules, ShadowEngine, ShadowRules};
-use earwitness::uplink::spend::SpendMeter;
-use earwitness::uplink::spool::{Spool, SpoolKey, SpoolOptions};
+use crate::asr::cloud::{ApiKey, CloudRecognizer, CloudSettings, ProviderKind};
+use crate::config::Profile;
+use crate::pipeline::{CloudEngine, Engines, RouteRules, ShadowEngine, ShadowRules};
+use crate::uplink::spend::SpendMeter;
+use crate::uplink::spool::{Spool, SpoolKey, SpoolOptions};
 
-use super::engine::EngineArgs;
-use super::exit::{self, CliError, Exit};
+type Result<T> = std::result::Result<T, SetupError>;
+
+/// Tells people what they must know before it happens: what leaves this device.
+pub type Notice<'a> = &'a mut dyn FnMut(&str);
 
 /// Everything beside the local engine.
 pub struct Routing {
@@ -24,37 +27,48 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Sets up all that `profile` asks for, and tells on stderr what may leave this device.
-    pub fn live(profile: &Profile, args: &EngineArgs) -> Result<Self> {
+    /// Sets up all that the profile asks for.
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn live(setup: &Setup<'_>, notice: Notice<'_>) -> Result<Self> {
+        let profile = setup.profile;
         let spool = match profile.uses_spool() {
             true => Some(open_spool(profile)?),
             false => None,
         };
-        let shadow = shadow(profile, args)?;
-        Ok(Self { shadow, ..Self::with(profile, spool)? })
+        let shadow = shadow(setup, notice)?;
+        Ok(Self { shadow, ..Self::with(profile, spool, notice)? })
     }
 
     /// The same for recordings, which are on disk anyway: no spool, no shadow.
-    pub fn recorded(profile: &Profile) -> Result<Self> {
-        Self::with(profile, None)
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn recorded(profile: &Profile, notice: Notice<'_>) -> Result<Self> {
+        Self::with(profile, None, notice)
     }
 
     /// The same for what waits in `spool`.
-    pub fn spooled(profile: &Profile, spool: Spool) -> Result<Self> {
-        Self::with(profile, Some(spool))
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn spooled(profile: &Profile, spool: Spool, notice: Notice<'_>) -> Result<Self> {
+        Self::with(profile, Some(spool), notice)
     }
 
-    fn with(profile: &Profile, spool: Option<Spool>) -> Result<Self> {
+    fn with(profile: &Profile, spool: Option<Spool>, notice: Notice<'_>) -> Result<Self> {
         let rules = profile.route_rules();
         let cloud = match rules.policy.uses_cloud() {
-            true => Some(cloud(profile, &format!("route.policy = {}", name_of(&rules)))?),
+            true => Some(cloud(profile, &format!("route.policy = {}", name_of(&rules)), notice)?),
             false => None,
         };
         let spend_file = match &cloud {
             Some(_) if rules.cost_per_minute > 0.0 => {
                 let folder = spool_folder(profile)?;
-                std::fs::create_dir_all(&folder)
-                    .with_context(|| format!("cannot create {}", folder.display()))?;
+                std::fs::create_dir_all(&folder).map_err(|e| {
+                    SetupError::from(e).context(format!("cannot create {}", folder.display()))
+                })?;
                 Some(folder.join("spend.json"))
             }
             _ => None,
@@ -63,18 +77,20 @@ impl Routing {
     }
 
     /// A second recognizer: `engine` is a model, or `cloud`.
-    pub fn beside(profile: &Profile, args: &EngineArgs, engine: &str) -> Result<Box<dyn Recognizer>> {
+    ///
+    /// # Errors
+    /// [`SetupError`].
+    pub fn beside(setup: &Setup<'_>, engine: &str, notice: Notice<'_>) -> Result<Box<dyn Recognizer>> {
         if engine != "cloud" {
-            let mut beside = profile.clone();
-            engine.clone_into(&mut beside.whisper.model);
-            return Ok(Box::new(args.recognizer(&beside)?.0));
+            let threads = setup.profile.pipeline.threads;
+            return Ok(Box::new(setup.recognizer_of(engine, threads)?.0));
         }
-        if !profile.consent.cloud_audio {
+        if !setup.profile.consent.cloud_audio {
             let message =
                 "`--against cloud` sends audio away: the profile must say `consent.cloud_audio = true`";
-            return Err(CliError::new(Exit::Config, message).into());
+            return Err(SetupError::new(ErrorKind::Config, message));
         }
-        Ok(cloud(profile, "--against cloud")?.0)
+        Ok(cloud(setup.profile, "--against cloud", notice)?.0)
     }
 
     /// The engine that listens along.
@@ -115,19 +131,19 @@ fn name_of(rules: &RouteRules) -> String {
 }
 
 /// The model that hears along, or the cloud.
-fn shadow(profile: &Profile, args: &EngineArgs) -> Result<Option<(Box<dyn Recognizer>, ShadowRules)>> {
+fn shadow(setup: &Setup<'_>, notice: Notice<'_>) -> Result<Option<(Box<dyn Recognizer>, ShadowRules)>> {
+    let profile = setup.profile;
     let rules = profile.shadow_rules();
     Ok(match profile.shadow.engine.as_str() {
         "" => None,
         "cloud" if do_not_track() => {
-            exit::eprint_line("DO_NOT_TRACK is set: nothing is sent for the shadow.");
+            notice("DO_NOT_TRACK is set: nothing is sent for the shadow.");
             None
         }
-        "cloud" => Some((cloud(profile, "shadow.engine = cloud")?.0, rules)),
+        "cloud" => Some((cloud(profile, "shadow.engine = cloud", notice)?.0, rules)),
         model => {
-            let mut beside = profile.clone();
-            beside.pipeline.threads = profile.shadow.threads;
-            Some((Routing::beside(&beside, args, model)?, rules))
+            let recognizer = setup.recognizer_of(model, profile.shadow.threads)?.0;
+            Some((Box::new(recognizer) as Box<dyn Recognizer>, rules))
         }
     })
 }
@@ -138,13 +154,13 @@ pub fn do_not_track() -> bool {
 }
 
 #[cfg(not(feature = "cloud"))]
-fn cloud(_profile: &Profile, why: &str) -> Result<(Box<dyn Recognizer>, String)> {
+fn cloud(_profile: &Profile, why: &str, _notice: Notice<'_>) -> Result<(Box<dyn Recognizer>, String)> {
     let message = format!("{why}, but this build has no cloud recognizers: build with `--features cloud`");
-    Err(CliError::new(Exit::Config, message).into())
+    Err(SetupError::new(ErrorKind::Config, message))
 }
 
 #[cfg(feature = "cloud")]
-fn cloud(profile: &Profile, why: &str) -> Result<(Box<dyn Recognizer>, String)> {
+fn cloud(profile: &Profile, why: &str, notice: Notice<'_>) -> Result<(Box<dyn Recognizer>, String)> {
     let settings = settings(profile)?;
     let host = settings.host();
     let how = match (settings.is_loopback(), settings.is_unencrypted()) {
@@ -153,14 +169,14 @@ fn cloud(profile: &Profile, why: &str) -> Result<(Box<dyn Recognizer>, String)> 
         _ => "encrypted",
     };
     // Disclosed before anything is sent.
-    exit::eprint_line(&format!("Audio is sent to {host} ({how}): {why}, consent.cloud_audio = true."));
+    notice(&format!("Audio is sent to {host} ({how}): {why}, consent.cloud_audio = true."));
     Ok((Box::new(CloudRecognizer::new(settings)?), host))
 }
 
 #[cfg(feature = "cloud")]
 fn settings(profile: &Profile) -> Result<CloudSettings> {
     let config = &profile.cloud;
-    let wrong = |why: String| CliError::new(Exit::Config, why);
+    let wrong = |why: String| SetupError::new(ErrorKind::Config, why);
     let provider: ProviderKind = serde_json::from_value(config.provider.as_str().into()).map_err(|_| {
         wrong(format!(
             "cloud.provider `{}` is none of openai, deepgram, deepgram_stream, google, azure",
@@ -170,7 +186,7 @@ fn settings(profile: &Profile) -> Result<CloudSettings> {
     let url = match (config.url.as_str(), provider.default_url()) {
         ("", Some(url)) => url,
         ("", None) => {
-            return Err(wrong("cloud.url is missing: Azure has one for each region".to_owned()).into());
+            return Err(wrong("cloud.url is missing: Azure has one for each region".to_owned()));
         }
         (url, _) => url,
     };
@@ -209,6 +225,9 @@ fn key(profile: &Profile, settings: &CloudSettings) -> Result<Option<ApiKey>> {
 }
 
 /// Where `profile` keeps utterances.
+///
+/// # Errors
+/// [`SetupError`]: there is no home folder.
 pub fn spool_folder(profile: &Profile) -> Result<PathBuf> {
     if profile.spool.folder != Path::new("") {
         return Ok(profile.spool.folder.clone());
@@ -217,6 +236,9 @@ pub fn spool_folder(profile: &Profile) -> Result<PathBuf> {
 }
 
 /// A folder of ours in the user's data folder; `key` of the profile says another.
+///
+/// # Errors
+/// [`SetupError`]: there is no home folder.
 pub fn data_folder(name: &str, key: &str) -> Result<PathBuf> {
     let set = |variable| std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from);
     let home = |below: &str| std::env::home_dir().map(|home| home.join(below));
@@ -225,11 +247,16 @@ pub fn data_folder(name: &str, key: &str) -> Result<PathBuf> {
         "macos" | "ios" => home("Library/Application Support"),
         _ => set("XDG_DATA_HOME").or_else(|| home(".local/share")),
     };
-    let data = data.with_context(|| format!("no home folder is known: set `{key}` in the profile"))?;
+    let data = data.ok_or_else(|| {
+        SetupError::new(ErrorKind::Config, format!("no home folder is known: set `{key}` in the profile"))
+    })?;
     Ok(data.join("earwitness").join(name))
 }
 
 /// The spool of `profile`.
+///
+/// # Errors
+/// [`SetupError`].
 pub fn open_spool(profile: &Profile) -> Result<Spool> {
     let config = &profile.spool;
     let key = match config.key_file == Path::new("") {
