@@ -44,24 +44,35 @@ impl Feedback {
         Self { utterance, feedback, text: None }
     }
 
+    /// A verdict by its name: `accepted`, `edited` (with its text or without), `redo`, `switched-input`, `result-clicked`,
+    /// `abandoned`.
+    ///
+    /// # Errors
+    /// What it should be.
+    pub fn named(utterance: u64, name: &str, text: Option<String>) -> Result<Self, String> {
+        let feedback = serde_json::from_value(name.into()).map_err(|_| wrong())?;
+        Self { utterance, feedback, text }.checked()
+    }
+
     /// Reads `{"utterance": 3, "feedback": "accepted"}`, or the short form `3 accepted`. What was edited may
     /// come with its text: `{"utterance": 3, "feedback": "edited", "text": "open the garage"}`, `3 edited open the garage`.
     ///
     /// # Errors
     /// What it should look like.
     pub fn parse(line: &str) -> Result<Self, String> {
-        let wrong = || {
-            "feedback looks like {\"utterance\": 3, \"feedback\": \"accepted\"} or `3 accepted`; it is accepted, edited (followed by the new text or not), redo, switched-input, result-clicked or abandoned".to_owned()
-        };
         let line = line.trim();
         let feedback = match line.starts_with('{') {
             true => serde_json::from_str(line).map_err(|_| wrong())?,
             false => Self::from_words(line).ok_or_else(wrong)?,
         };
-        let takes_text = feedback.feedback == FeedbackKind::Edited;
-        match &feedback.text {
+        feedback.checked()
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        let takes_text = self.feedback == FeedbackKind::Edited;
+        match &self.text {
             Some(text) if !takes_text || text.len() > MAX_TEXT_BYTES => Err(wrong()),
-            _ => Ok(feedback),
+            _ => Ok(self),
         }
     }
 
@@ -74,6 +85,10 @@ impl Feedback {
         let feedback = serde_json::from_value(kind.into()).ok()?;
         Some(Self { utterance: utterance.parse().ok()?, feedback, text })
     }
+}
+
+fn wrong() -> String {
+    "feedback looks like {\"utterance\": 3, \"feedback\": \"accepted\"} or `3 accepted`; it is accepted, edited (followed by the new text or not), redo, switched-input, result-clicked or abandoned".to_owned()
 }
 
 /// Shows no text.

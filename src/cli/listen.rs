@@ -11,7 +11,7 @@ use earwitness::audio::{AudioSource, FileSource, Replay};
 use earwitness::config::Profile;
 use earwitness::models::ModelStore;
 use earwitness::pipeline::{Pipeline, RunSummary, StopSignal};
-use earwitness::runtime::{Reporting, Routing, do_not_track};
+use earwitness::runtime::{Outlet, Routing, RunRecorder, do_not_track};
 
 use super::act::{Act, ActArgs};
 use super::engine::EngineArgs;
@@ -113,8 +113,10 @@ pub fn run(args: &Args) -> Result<()> {
     run.shadow_engine = routing.shadow_engine();
     let engines = routing.engines(local.as_mut().map(|local| local as &mut dyn Recognizer));
     let pipeline = Pipeline::with_engines(&mut endpointer, engines, options);
-    let reporting = Reporting::start(&profile, run, &mut exit::eprint_line)?;
-    let desk = reporting.as_ref().map(Reporting::desk);
+    // Until the end of this function: it sends for a few seconds what waits.
+    let outlet = Outlet::open(&profile, &run.profile, &mut exit::eprint_line)?;
+    let reporting = outlet.as_ref().map(|outlet| outlet.recorder(run)).transpose()?;
+    let desk = reporting.as_ref().map(RunRecorder::desk);
     let act = Act::start(&args.act, &profile, style.json, desk)?;
     let summary = listen(pipeline, source, &style, Some(act), reporting.as_ref(), &stop);
     // What was recorded until a failure is sent, too.
@@ -228,7 +230,7 @@ pub fn listen(
     source: Box<dyn AudioSource>,
     style: &Style,
     act: Option<Act>,
-    reporting: Option<&Reporting>,
+    reporting: Option<&RunRecorder>,
     stop: &StopSignal,
 ) -> Result<RunSummary> {
     let mut printer = Printer::new(style);

@@ -1,19 +1,24 @@
-//! A profile, set up: engines, routes, records. What the command line runs and what apps embed.
+//! A profile, set up and running: what the command line runs and what apps embed.
 //!
 //! | part | what it does |
 //! |---|---|
+//! | [`Runtime`], [`Session`] | loaded once, then one run after the other, fed and ended from an app's threads |
 //! | [`Setup`] | recognizer and detector of a profile |
 //! | [`Routing`] | the cloud, the spool, the shadow |
-//! | [`Reporting`] | what the device tells a collection server |
+//! | [`Outlet`] | what the device tells a collection server |
 //! | [`SetupError`] | why not, and of which class that is |
 
+mod embedded;
 mod engines;
 mod error;
 #[cfg_attr(not(feature = "telemetry"), path = "reporting_off.rs")]
 pub mod reporting;
 mod routing;
+mod session;
 
+pub use embedded::{Runtime, RuntimeOptions};
 pub use engines::{Setup, packed_folder};
 pub use error::{ErrorKind, SetupError, kind_of};
-pub use reporting::Reporting;
+pub use reporting::{Outlet, RunRecorder};
 pub use routing::{Notice, Routing, data_folder, do_not_track, open_spool, spool_folder};
+pub use session::{Input, Session, SessionEnd, SessionEvent};

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::{Metered, OnMetered, Profile, SyncWhen};
 use crate::pipeline::{Event, RunSummary};
-use crate::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder};
+use crate::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder, new_session_id};
 use crate::telemetry::{RecordLine, Scope};
 use crate::uplink::collector::{
     ClipStore, CollectorSettings, NetworkCost, Sent, SystemNetwork, UploadEvent, UploadOutcome, Uploader,
@@ -27,15 +27,21 @@ const FLUSH: Duration = Duration::from_secs(5);
 /// Clips may take this many times what records may.
 const CLIPS_TO_RECORDS: u64 = 8;
 
-/// Records of a run on their way.
-pub struct Reporting {
-    recorder: TelemetryRecorder,
+/// The way of records off this device: journal, uploader, OpenTelemetry. It outlives the runs that are recorded.
+pub struct Outlet {
+    sinks: Arc<Sinks>,
     uploader: Option<Uploader>,
+    /// Where the journal lies.
+    folder: Option<PathBuf>,
 }
 
-impl Reporting {
-    /// Starts what the profile asks for; `None` if it asks for nothing, or the user wants none.
-    pub fn start(profile: &Profile, mut run: RecorderOptions, notice: Notice<'_>) -> Result<Option<Self>> {
+impl Outlet {
+    /// Opens what the profile, which is called `profile_name`, asks for; `None` if it asks for nothing, or the user wants
+    /// none.
+    ///
+    /// # Errors
+    /// [`SetupError`]: the device is not enrolled, the journal is in use, an address is of no use.
+    pub fn open(profile: &Profile, profile_name: &str, notice: Notice<'_>) -> Result<Option<Self>> {
         if !profile.telemetry.is_on() {
             return Ok(None);
         }
@@ -44,13 +50,13 @@ impl Reporting {
             return Ok(None);
         }
         let mut sinks: Vec<Arc<dyn RecordSink>> = Vec::new();
-        let mut uploader = None;
+        let mut outlet = Self { sinks: Arc::new(Sinks(Vec::new())), uploader: None, folder: None };
         if !profile.telemetry.url.is_empty() {
             let outbox = Outbox::open_to_send(profile, notice)?;
-            run.folder = folder(profile)?;
+            outlet.folder = Some(folder(profile)?);
             let settings = settings(profile)?;
             disclose(profile, &settings.host(), notice);
-            uploader = Some(Uploader::start(
+            outlet.uploader = Some(Uploader::start(
                 settings,
                 outbox.journal.clone(),
                 Some(outbox.clips.clone()),
@@ -66,35 +72,64 @@ impl Reporting {
                 url: url.clone(),
                 interval: Duration::from_millis(profile.telemetry.heartbeat_ms),
                 // Devices without a name must not be one.
-                device_id: device_id(profile).unwrap_or_else(|_| run.session_id.clone()),
-                profile: run.profile.clone(),
+                device_id: device_id(profile).unwrap_or_else(|_| new_session_id()),
+                profile: profile_name.to_owned(),
             })?));
         }
-        let recorder = TelemetryRecorder::new(run, Arc::new(Sinks(sinks)))?;
-        Ok(Some(Self { recorder, uploader }))
+        outlet.sinks = Arc::new(Sinks(sinks));
+        Ok(Some(outlet))
     }
 
-    /// Takes note of an event. Never waits.
-    pub fn hear(&self, event: &Event) {
-        self.recorder.observe(event);
-    }
-
-    /// Where feedback goes.
-    pub fn desk(&self) -> FeedbackDesk {
-        self.recorder.feedback_desk()
-    }
-
-    /// Ends the session and sends for a few seconds what waits.
-    pub fn finish(self, summary: &RunSummary) {
-        let totals = self.recorder.finish(summary);
-        if totals.lost > 0 {
-            tracing::warn!("{} records were not made: the recorder was too far behind", totals.lost);
+    /// Begins to record a run.
+    ///
+    /// # Errors
+    /// [`SetupError`]: there is no thread for it.
+    pub fn recorder(&self, mut run: RecorderOptions) -> Result<RunRecorder> {
+        if let Some(folder) = &self.folder {
+            run.folder.clone_from(folder);
         }
-        if let Some(uploader) = self.uploader {
+        Ok(RunRecorder(TelemetryRecorder::new(run, self.sinks.clone())?))
+    }
+
+    /// Sends now what waits, instead of at the end of the interval.
+    pub fn wake(&self) {
+        if let Some(uploader) = &self.uploader {
+            uploader.wake();
+        }
+    }
+}
+
+impl Drop for Outlet {
+    /// Sends for a few seconds what waits; the rest stays on disk.
+    fn drop(&mut self) {
+        if let Some(uploader) = self.uploader.take() {
             uploader.wake();
             if !uploader.flush(FLUSH) {
                 tracing::info!("records wait on disk for the next time");
             }
+        }
+    }
+}
+
+/// Records one run.
+pub struct RunRecorder(TelemetryRecorder);
+
+impl RunRecorder {
+    /// Takes note of an event. Never waits.
+    pub fn hear(&self, event: &Event) {
+        self.0.observe(event);
+    }
+
+    /// Where feedback goes.
+    pub fn desk(&self) -> FeedbackDesk {
+        self.0.feedback_desk()
+    }
+
+    /// Ends the session's records.
+    pub fn finish(self, summary: &RunSummary) {
+        let totals = self.0.finish(summary);
+        if totals.lost > 0 {
+            tracing::warn!("{} records were not made: the recorder was too far behind", totals.lost);
         }
     }
 }

@@ -1,19 +1,25 @@
 //! In builds without telemetry: a profile that asks for it is refused, not ignored.
 
+use super::error::{ErrorKind, SetupError};
+use super::routing::Notice;
 use crate::config::Profile;
 use crate::pipeline::{Event, RunSummary};
 use crate::recorder::{FeedbackDesk, RecorderOptions};
 
-use super::error::{ErrorKind, SetupError};
-use super::routing::Notice;
+/// There is none.
+pub enum Outlet {}
 
 /// There is none.
-pub enum Reporting {}
+pub enum RunRecorder {}
 
-impl Reporting {
-    pub fn start(
+impl Outlet {
+    /// Refuses a profile that asks for one.
+    ///
+    /// # Errors
+    /// [`SetupError`] of [`ErrorKind::Config`].
+    pub fn open(
         profile: &Profile,
-        _run: RecorderOptions,
+        _profile_name: &str,
         _notice: Notice<'_>,
     ) -> Result<Option<Self>, SetupError> {
         match profile.telemetry.is_on() {
@@ -26,14 +32,32 @@ impl Reporting {
         }
     }
 
+    /// Cannot be called.
+    ///
+    /// # Errors
+    /// None.
+    pub fn recorder(&self, _run: RecorderOptions) -> Result<RunRecorder, SetupError> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn wake(&self) {
+        match *self {}
+    }
+}
+
+impl RunRecorder {
+    /// Cannot be called.
     pub fn hear(&self, _event: &Event) {
         match *self {}
     }
 
+    /// Cannot be called.
     pub fn desk(&self) -> FeedbackDesk {
         match *self {}
     }
 
+    /// Cannot be called.
     pub fn finish(self, _summary: &RunSummary) {
         match self {}
     }

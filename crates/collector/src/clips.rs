@@ -74,7 +74,12 @@ impl Clips {
         let object = format!("clips/{}", new_secret(""));
         store.announce_object(clip.device_id, &object).await?;
         self.0.put(&ObjectPath::from(object.as_str()), PutPayload::from(sealed)).await?;
-        store.replace_clip(clip, &key, &object).await
+        let kept = store.replace_clip(clip, &key, &object).await?;
+        // The one that it replaces. What fails is tried again with the next, and hourly.
+        if let Err(error) = self.sweep(store).await {
+            tracing::warn!(%error, "clips that must go could not be deleted yet");
+        }
+        Ok(kept)
     }
 
     /// A clip as FLAC; `None` if there is none, or not any more.
