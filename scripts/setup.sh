@@ -8,7 +8,9 @@
 #   test   also, on Linux, PulseAudio with its tools and its ALSA plugin: the microphone tests
 #          start a server of their own. EARWITNESS_NO_SOUND_SERVER=1 goes without. PostgreSQL's
 #          server programs: the collection server's tests start one of their own. Chromium: the
-#          dashboard is looked at. EARWITNESS_NO_BROWSER=1 goes without.
+#          dashboard is looked at. EARWITNESS_NO_BROWSER=1 goes without. On Linux a C++
+#          compiler, valgrind, a JDK with JNA, and npm, which fetches the Kotlin compiler: the
+#          library is used from C, C++, Java and Kotlin.
 #
 # It installs through apt-get, as root or where sudo asks for no password. Elsewhere it prints the
 # command to run and exits with 1. With nothing missing it prints nothing, changes nothing and
@@ -79,6 +81,10 @@ has_postgresql() {
 
 has_browser() { have chromium || have chromium-browser || have google-chrome; }
 
+has_cpp_compiler() { have c++ && printf '#include <string>\n' | c++ -fsyntax-only -x c++ - >/dev/null 2>&1; }
+
+has_jna() { [ -e /usr/share/java/jna.jar ]; }
+
 # One word for each thing that is missing; see package_for and in_words.
 missing() {
     has_c_compiler || echo cc
@@ -95,6 +101,11 @@ missing() {
     if [ "$mode" = test ] && [ "$system" = Linux ]; then
         has_postgresql || echo postgresql
         [ "${EARWITNESS_NO_BROWSER-}" = 1 ] || has_browser || echo chromium
+        has_cpp_compiler || echo c++
+        have valgrind || echo valgrind
+        have javac || echo jdk
+        has_jna || echo jna
+        have npm || echo npm
     fi
 }
 
@@ -107,6 +118,9 @@ in_words() {
     alsa-pulse) echo "ALSA's PulseAudio plugin" ;;
     postgresql) echo "PostgreSQL's server programs" ;;
     chromium) echo "the Chromium browser" ;;
+    c++) echo "a C++ compiler" ;;
+    jdk) echo "a Java development kit, 17 or later" ;;
+    jna) echo "JNA for Java" ;;
     *) echo "$1" ;;
     esac
 }
@@ -171,6 +185,18 @@ package_for() {
     dnf:postgresql) echo postgresql-server ;;
     *:postgresql) echo postgresql ;;
     *:chromium) echo chromium ;;
+    apt:c++ | apk:c++) echo g++ ;;
+    dnf:c++) echo gcc-c++ ;;
+    pacman:c++) echo gcc ;;
+    *:valgrind) echo valgrind ;;
+    apt:jdk) echo default-jdk-headless ;;
+    dnf:jdk) echo java-latest-openjdk-devel ;;
+    pacman:jdk) echo jdk-openjdk ;;
+    apk:jdk) echo openjdk17-jdk ;;
+    apt:jna) echo libjna-java libjna-jni ;;
+    dnf:jna) echo jna ;;
+    pacman:jna | apk:jna) echo java-jna ;;
+    *:npm) echo npm ;;
     esac
 }
 

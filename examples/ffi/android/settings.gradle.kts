@@ -1,0 +1,9 @@
+// An app developer copies `earwitness` into their own project; this file makes it a project of its own.
+dependencyResolutionManagement {
+    repositories {
+        google()
+        mavenCentral()
+    }
+}
+rootProject.name = "earwitness-android"
+include(":earwitness")
