@@ -9,61 +9,61 @@ use earwitness::pipeline::Event;
 use earwitness::runtime::{self, ErrorKind, RuntimeOptions, SetupError};
 use futures_channel::oneshot;
 
-/// Why something is not done. The text says what to do about it.
+/// Why something is not done. The text says what to do about it. (A field called `message` is one too many in Kotlin.)
 #[derive(Debug, thiserror::Error, uniffi::Error)]
 #[allow(missing_docs, reason = "the fields are described by their variant")]
 pub enum EarwitnessError {
     /// A fault of ours: please report it.
-    #[error("{message}")]
-    Internal { message: String },
+    #[error("{reason}")]
+    Internal { reason: String },
     /// What was asked for cannot be, or not now.
-    #[error("{message}")]
-    Usage { message: String },
+    #[error("{reason}")]
+    Usage { reason: String },
     /// The audio, or the file that it is in.
-    #[error("{message}")]
-    Audio { message: String },
+    #[error("{reason}")]
+    Audio { reason: String },
     /// A model is missing or damaged.
-    #[error("{message}")]
-    Model { message: String },
+    #[error("{reason}")]
+    Model { reason: String },
     /// The network.
-    #[error("{message}")]
-    Network { message: String },
+    #[error("{reason}")]
+    Network { reason: String },
     /// The microphone.
-    #[error("{message}")]
-    Microphone { message: String },
+    #[error("{reason}")]
+    Microphone { reason: String },
     /// The profile, a key, a consent.
-    #[error("{message}")]
-    Config { message: String },
+    #[error("{reason}")]
+    Config { reason: String },
     /// The disk.
-    #[error("{message}")]
-    Disk { message: String },
+    #[error("{reason}")]
+    Disk { reason: String },
     /// The session takes no more audio.
-    #[error("{message}")]
-    Closed { message: String },
+    #[error("{reason}")]
+    Closed { reason: String },
 }
 
 impl From<SetupError> for EarwitnessError {
     fn from(error: SetupError) -> Self {
-        let message = error.to_string();
+        let reason = error.to_string();
         match error.kind() {
-            ErrorKind::Internal => Self::Internal { message },
-            ErrorKind::Usage => Self::Usage { message },
-            ErrorKind::Audio => Self::Audio { message },
-            ErrorKind::Model => Self::Model { message },
-            ErrorKind::Network => Self::Network { message },
-            ErrorKind::Microphone => Self::Microphone { message },
-            ErrorKind::Config => Self::Config { message },
-            ErrorKind::Disk => Self::Disk { message },
+            ErrorKind::Internal => Self::Internal { reason },
+            ErrorKind::Usage => Self::Usage { reason },
+            ErrorKind::Audio => Self::Audio { reason },
+            ErrorKind::Model => Self::Model { reason },
+            ErrorKind::Network => Self::Network { reason },
+            ErrorKind::Microphone => Self::Microphone { reason },
+            ErrorKind::Config => Self::Config { reason },
+            ErrorKind::Disk => Self::Disk { reason },
         }
     }
 }
 
 impl From<earwitness::audio::PushError> for EarwitnessError {
     fn from(error: earwitness::audio::PushError) -> Self {
-        let message = error.to_string();
+        let reason = error.to_string();
         match error {
-            earwitness::audio::PushError::Closed => Self::Closed { message },
-            earwitness::audio::PushError::PartialFrame { .. } => Self::Audio { message },
+            earwitness::audio::PushError::Closed => Self::Closed { reason },
+            earwitness::audio::PushError::PartialFrame { .. } => Self::Audio { reason },
         }
     }
 }
@@ -175,7 +175,7 @@ impl Runtime {
     #[uniffi::constructor]
     pub fn new(config: RuntimeConfig) -> Result<Self, EarwitnessError> {
         let profile = Profile::parse(&config.profile_toml, "profile_toml")
-            .map_err(|e| EarwitnessError::Config { message: e.to_string() })?;
+            .map_err(|e| EarwitnessError::Config { reason: e.to_string() })?;
         let options = RuntimeOptions {
             profile,
             profile_name: config.profile_name,
@@ -229,7 +229,7 @@ impl Session {
         text: Option<String>,
     ) -> Result<(), EarwitnessError> {
         let feedback = Feedback::named(utterance, &kind, text);
-        self.0.feedback(&feedback.map_err(|message| EarwitnessError::Usage { message })?);
+        self.0.feedback(&feedback.map_err(|reason| EarwitnessError::Usage { reason })?);
         Ok(())
     }
 
@@ -273,6 +273,6 @@ async fn elsewhere<T: Send + 'static>(
     std::thread::Builder::new()
         .name("earwitness".to_owned())
         .spawn(run)
-        .map_err(|e| EarwitnessError::Internal { message: format!("no thread: {e}") })?;
-    end.await.map_err(|_| EarwitnessError::Internal { message: "a fault inside the library".to_owned() })
+        .map_err(|e| EarwitnessError::Internal { reason: format!("no thread: {e}") })?;
+    end.await.map_err(|_| EarwitnessError::Internal { reason: "a fault inside the library".to_owned() })
 }

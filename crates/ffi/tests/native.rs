@@ -19,9 +19,9 @@ fn compile(compiler: &str, flags: &[&str], source: &Path, into: &Path) -> PathBu
         .arg(root().join("crates/ffi/include"))
         .arg(source)
         .arg("-L")
-        .arg(target())
+        .arg(target().join("deps"))
         .arg("-learwitness_ffi")
-        .arg(format!("-Wl,-rpath,{}", target().display()))
+        .arg(format!("-Wl,-rpath,{}", target().join("deps").display()))
         .arg("-o")
         .arg(&program));
     program
@@ -60,7 +60,7 @@ fn java(classes: &Path, jna: &str) -> Command {
     let mut command = Command::new("java");
     command.arg("-cp").arg(format!("{}:{jna}", classes.display()));
     command
-        .arg(format!("-Djna.library.path={}", target().display()))
+        .arg(format!("-Djna.library.path={}", target().join("deps").display()))
         .arg("-Djna.nosys=false")
         .arg("Transcribe");
     command

@@ -54,14 +54,14 @@ fn a_kotlin_program_hears_the_same() {
         .arg(compiler.join("*"))
         .args(["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect", "-nowarn", "-cp"])
         .arg(path(&[]))
-        .arg(bindings.join("uniffi/earwitness_ffi/earwitness_ffi.kt"))
+        .arg(bindings.join("org/earwitness/earwitness.kt"))
         .arg(root().join("examples/ffi/kotlin/Transcribe.kt"))
         .arg("-d")
         .arg(&program));
     speech.check(|| {
         let mut command = Command::new("java");
         command.arg("-cp").arg(path(&[&program]));
-        command.arg(format!("-Djna.library.path={}", target().display()));
+        command.arg(format!("-Djna.library.path={}", target().join("deps").display()));
         command.arg("-Djna.nosys=false").arg("TranscribeKt");
         command
     });
@@ -72,9 +72,9 @@ fn a_kotlin_program_hears_the_same() {
 fn swift_bindings_have_what_the_sample_uses() {
     let folder = tempfile::tempdir().unwrap();
     let bindings = generate("swift", folder.path());
-    let swift = std::fs::read_to_string(bindings.join("earwitness_ffi.swift")).unwrap();
+    let swift = std::fs::read_to_string(bindings.join("Earwitness.swift")).unwrap();
     for name in [
-        "public func openRuntime(config: RuntimeConfig) async throws",
+        "public func openRuntime(config: RuntimeConfig)",
         "protocol SessionListener",
         "func onEvent(event: SessionEvent)",
         "case partial(",
@@ -85,5 +85,5 @@ fn swift_bindings_have_what_the_sample_uses() {
     ] {
         assert!(swift.contains(name), "{name}");
     }
-    assert!(bindings.join("earwitness_ffiFFI.h").exists());
+    assert!(bindings.join("EarwitnessFFI.h").exists());
 }

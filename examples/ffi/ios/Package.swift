@@ -9,8 +9,8 @@ let package = Package(
     products: [.library(name: "Earwitness", targets: ["Earwitness"])],
     targets: [
         // Made by xcodebuild -create-xcframework from libearwitness_ffi.a of each platform and the generated header.
-        .binaryTarget(name: "earwitness_ffiFFI", path: "EarwitnessFFI.xcframework"),
-        // Holds the generated earwitness_ffi.swift and PhoneMicrophone.swift.
-        .target(name: "Earwitness", dependencies: ["earwitness_ffiFFI"]),
+        .binaryTarget(name: "EarwitnessFFI", path: "EarwitnessFFI.xcframework"),
+        // Holds the generated Earwitness.swift and PhoneMicrophone.swift.
+        .target(name: "Earwitness", dependencies: ["EarwitnessFFI"]),
     ]
 )

@@ -4,12 +4,12 @@ import java.io.File
 import kotlin.system.exitProcess
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
-import uniffi.earwitness_ffi.AudioInput
-import uniffi.earwitness_ffi.EarwitnessException
-import uniffi.earwitness_ffi.RuntimeConfig
-import uniffi.earwitness_ffi.SessionEvent
-import uniffi.earwitness_ffi.SessionListener
-import uniffi.earwitness_ffi.openRuntime
+import org.earwitness.AudioInput
+import org.earwitness.EarwitnessException
+import org.earwitness.RuntimeConfig
+import org.earwitness.SessionEvent
+import org.earwitness.SessionListener
+import org.earwitness.openRuntime
 
 /** Prints what the session tells, from the session's thread. */
 class Printer(private val name: String) : SessionListener {

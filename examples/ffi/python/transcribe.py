@@ -11,7 +11,7 @@ SPEECH.s16 is raw, 16 bit, mono, 16 kHz.
 import asyncio
 import sys
 
-import earwitness_ffi as earwitness
+import earwitness
 
 
 class Listener(earwitness.SessionListener):

@@ -14,9 +14,9 @@ pub fn target() -> PathBuf {
     test.parent().and_then(Path::parent).unwrap().to_owned()
 }
 
-/// The library that this test was built with.
+/// The library that this test was built with: the copy above `deps` may be an older one.
 pub fn library() -> PathBuf {
-    let path = target().join("libearwitness_ffi.so");
+    let path = target().join("deps/libearwitness_ffi.so");
     assert!(path.exists(), "{} is missing: run the tests with `make test`", path.display());
     path
 }

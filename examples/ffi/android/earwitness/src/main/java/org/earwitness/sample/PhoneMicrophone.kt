@@ -5,11 +5,11 @@ import android.media.AudioFormat
 import android.media.AudioRecord
 import android.media.MediaRecorder
 import kotlin.concurrent.thread
-import uniffi.earwitness_ffi.AudioInput
-import uniffi.earwitness_ffi.EarwitnessException
-import uniffi.earwitness_ffi.Runtime
-import uniffi.earwitness_ffi.Session
-import uniffi.earwitness_ffi.SessionListener
+import org.earwitness.AudioInput
+import org.earwitness.EarwitnessException
+import org.earwitness.Runtime
+import org.earwitness.Session
+import org.earwitness.SessionListener
 
 /** The phone's microphone into a session. The app has asked for RECORD_AUDIO before. */
 class PhoneMicrophone(private val runtime: Runtime, private val listener: SessionListener) : AutoCloseable {
