@@ -148,7 +148,7 @@ fn a_callback_that_panics_ends_its_session_and_is_told() {
     let runtime = runtime();
     let session = runtime
         .start(&RECORDED, |event| {
-            assert!(!matches!(event, SessionEvent::Pipeline(_)), "as an app's bug would")
+            assert!(!matches!(event, SessionEvent::Pipeline(_)), "as an app's bug would");
         })
         .unwrap();
     // It may end before all is pushed.
