@@ -3,10 +3,10 @@
 //! The compiler has no stable intrinsics for the first two, hence a line of assembly each.
 
 use std::arch::aarch64::{
-    int8x16_t, int16x8_t, int32x4_t, vaddq_s32, vcombine_s8, vdup_n_s32, vdupq_n_s32, vget_low_s8,
-    vget_low_s64, vgetq_lane_s32, vld1_s8, vld1q_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s32,
-    vreinterpret_s8_s32, vreinterpretq_s8_s32, vreinterpretq_s32_s8, vreinterpretq_s32_s64,
-    vreinterpretq_s64_s32, vst1q_s32, vuzp1q_s64, vuzp2q_s64, vzip1q_s32, vzip2q_s32,
+    int8x16_t, int16x8_t, int32x4_t, vcombine_s8, vdup_n_s32, vdupq_n_s32, vget_low_s8, vld1_s8, vld1q_s8,
+    vmull_high_s8, vmull_s8, vpadalq_s16, vpaddq_s32, vreinterpret_s8_s32, vreinterpretq_s8_s32,
+    vreinterpretq_s32_s8, vreinterpretq_s32_s64, vreinterpretq_s64_s32, vst1q_s32, vuzp1q_s64, vuzp2q_s64,
+    vzip1q_s32, vzip2q_s32,
 };
 use std::arch::asm;
 
