@@ -130,7 +130,7 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
                 "uplink/spool",
             ],
         ),
-        ("thread::spawn", &["audio/capture", "cli/act", "cli/demo_fleet", "pipeline", "models"]),
+        ("thread::spawn", &["audio/capture", "cli/act", "cli/demo_fleet", "cli/service", "pipeline", "models"]),
         (
             "thread::Builder",
             &[

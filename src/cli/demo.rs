@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
     let style = Style { json: false, partials: args.partials, latency: true };
     let options = engine.profile.pipeline_options(true, args.partials);
     let pipeline = Pipeline::new(&mut engine.endpointer, &mut engine.recognizer, options);
-    let summary = listen(pipeline, Box::new(Replay::new(source, 1.0)), &style, None, None, &stop)?;
+    let summary = listen(pipeline, Box::new(Replay::new(source, 1.0)), &style, None, None, None, &stop)?;
     exit::eprint_line(&format!(
         "{} utterances, {:.1} s of speech in {:.1} s of audio; recognition took {:.1} s, detection {:.0} ms. Nothing left this device.",
         summary.utterances,

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use earwitness::asr::Recognizer;
-#[cfg(feature = "capture")]
-use earwitness::audio::capture::Microphone;
-use earwitness::audio::{AudioSource, FileSource, Replay};
+use earwitness::audio::AudioSource;
 use earwitness::config::Profile;
 use earwitness::models::ModelStore;
 use earwitness::pipeline::{Pipeline, RunSummary, StopSignal};
@@ -17,6 +15,8 @@ use super::act::{Act, ActArgs};
 use super::engine::EngineArgs;
 use super::exit::{self, CliError, Exit};
 use super::printer::{Printer, Style, print_line};
+use super::service::{Manager, Watched};
+use super::source::Source;
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]
@@ -87,8 +87,8 @@ pub fn run(args: &Args) -> Result<()> {
     // The source first: a wrong name or file is known before the model is loaded. It is opened last: what a
     // microphone hears while a model loads would be lost.
     let source = match &args.input {
-        Some(file) => Source::Recording(Box::new(FileSource::open(file, profile.channels())?)),
-        None => Source::microphone(args, &profile)?,
+        Some(file) => Source::recording(file, args.pace, &profile)?,
+        None => Source::microphone(args.device.as_deref(), &profile)?,
     };
     let models = ModelStore::open_default()?;
     let setup = args.engine.setup(&profile, &models);
@@ -99,8 +99,10 @@ pub fn run(args: &Args) -> Result<()> {
         false => None,
     };
     let stop = stop_on_interrupt()?;
-    let (source, from) = source.open(args)?;
+    let (source, from) = source.open()?;
     exit::eprint_line(&format!("Listening to {from}. Ctrl-C ends."));
+    let mut watched = Watched::new(Manager::of_environment(), &from);
+    let source = watched.source(source);
     let style =
         Style { json: args.json || args.format == "jsonl", partials: args.partials, latency: args.latency };
     let mut options = profile.pipeline_options(true, style.partials);
@@ -118,7 +120,7 @@ pub fn run(args: &Args) -> Result<()> {
     let reporting = outlet.as_ref().map(|outlet| outlet.recorder(run)).transpose()?;
     let desk = reporting.as_ref().map(RunRecorder::desk);
     let act = Act::start(&args.act, &profile, style.json, desk)?;
-    let summary = listen(pipeline, source, &style, Some(act), reporting.as_ref(), &stop);
+    let summary = listen(pipeline, source, &style, Some(act), reporting.as_ref(), Some(&mut watched), &stop);
     // What was recorded until a failure is sent, too.
     if let Some(reporting) = reporting {
         reporting.finish(summary.as_ref().unwrap_or(&RunSummary::default()));
@@ -158,45 +160,6 @@ impl Args {
     }
 }
 
-/// What is listened to, before it is opened.
-enum Source {
-    Recording(Box<FileSource>),
-    #[cfg(feature = "capture")]
-    Microphone(Microphone),
-}
-
-impl Source {
-    #[cfg(feature = "capture")]
-    fn microphone(args: &Args, profile: &Profile) -> Result<Self> {
-        let name = args.device.as_deref().unwrap_or(&profile.capture.device);
-        let microphone = Microphone::new().channel(profile.channels());
-        Ok(Self::Microphone(if name.is_empty() { microphone } else { microphone.try_device(name)? }))
-    }
-
-    #[cfg(not(feature = "capture"))]
-    fn microphone(_args: &Args, _profile: &Profile) -> Result<Self> {
-        let message =
-            "this build has no microphone capture: use --input FILE, or build with `--features capture`";
-        Err(CliError::new(Exit::Usage, message).into())
-    }
-
-    /// The running source and what to call it.
-    fn open(self, args: &Args) -> Result<(Box<dyn AudioSource>, String)> {
-        match self {
-            Self::Recording(source) => {
-                let name = args.input.as_ref().map_or_else(String::new, |file| file.display().to_string());
-                Ok((Box::new(Replay::new(*source, args.pace)), name))
-            }
-            #[cfg(feature = "capture")]
-            Self::Microphone(microphone) => {
-                let source = microphone.open()?;
-                let name = source.device_id().to_owned();
-                Ok((Box::new(source), name))
-            }
-        }
-    }
-}
-
 /// A name for the profile: its file's, without folder and ending.
 fn profile_name(file: Option<&Path>) -> String {
     let stem = file.and_then(|file| file.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
@@ -231,10 +194,14 @@ pub fn listen(
     style: &Style,
     act: Option<Act>,
     reporting: Option<&RunRecorder>,
+    mut watched: Option<&mut Watched>,
     stop: &StopSignal,
 ) -> Result<RunSummary> {
     let mut printer = Printer::new(style);
     let summary = pipeline.run(source, stop, &mut |event| {
+        if let Some(watched) = &mut watched {
+            watched.hear(&event);
+        }
         if let Some(act) = &act {
             act.hear(&event);
         }

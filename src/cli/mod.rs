@@ -23,6 +23,8 @@ mod printer;
 mod resources;
 #[cfg(feature = "serve")]
 mod serve;
+mod service;
+mod source;
 mod spool;
 #[cfg(feature = "telemetry")]
 mod telemetry;

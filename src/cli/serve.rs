@@ -13,6 +13,7 @@ use earwitness::server::{Engine, ServerOptions, SpeechServer, Tokens};
 use super::engine::EngineArgs;
 use super::exit::{self, CliError, Exit};
 use super::listen::stop_on_interrupt;
+use super::service::Manager;
 
 /// Serve the recognizer to other programs: OpenAI's audio routes, and Wyoming.
 #[derive(clap::Args)]
@@ -83,10 +84,14 @@ pub fn run(args: &Args) -> Result<()> {
         Setup::new(&profile, &store).detector().map_err(|e| e.to_string())
     });
     let stop = stop_on_interrupt()?;
+    let manager = Manager::of_environment();
     SpeechServer::new(engines, detector, options)?.run(&stop, |listening| {
         let wyoming = listening.wyoming.map_or_else(String::new, |a| format!(" and tcp://{a} (Wyoming)"));
-        exit::eprint_line(&format!("Serving on http://{}/v1{wyoming}. Ctrl-C ends.", listening.http));
+        let address = format!("Serving on http://{}/v1{wyoming}", listening.http);
+        exit::eprint_line(&format!("{address}. Ctrl-C ends."));
+        manager.tell(&format!("READY=1\nSTATUS={address}"));
     })?;
+    manager.tell("STOPPING=1");
     Ok(())
 }
 
