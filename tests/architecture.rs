@@ -80,7 +80,7 @@ fn arrows_point_down_only() {
         ("scoring", &["scoring"]),
         ("models", &["models"]),
         ("pipeline", &["pipeline", "asr", "audio", "endpoint", "scoring", "uplink", "utterance"]),
-        ("config", &["asr", "audio", "endpoint", "pipeline", "recorder", "telemetry", "uplink"]),
+        ("config", &["asr", "audio", "device", "endpoint", "pipeline", "recorder", "telemetry", "uplink"]),
     ];
     let mut checked = 0;
     for (file, code) in code() {
@@ -130,7 +130,18 @@ fn clocks_threads_and_sockets_stay_where_they_are_allowed() {
                 "uplink/spool",
             ],
         ),
-        ("thread::spawn", &["audio/capture", "cli/act", "cli/demo_fleet", "cli/service", "pipeline", "models"]),
+        (
+            "thread::spawn",
+            &[
+                "audio/capture",
+                "cli/act",
+                "cli/demo_fleet",
+                "cli/service",
+                "cli/thermal",
+                "pipeline",
+                "models",
+            ],
+        ),
         (
             "thread::Builder",
             &[

@@ -1,16 +1,21 @@
 //! `earwitness doctor`: what is wrong on this machine and what to do about it.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use earwitness::config::DetectorKind;
+use earwitness::device::Board;
+use earwitness::isa::Isa;
 use earwitness::models::{FileState, ModelStore};
 use serde::Serialize;
 
+use super::board;
 use super::engine::EngineArgs;
 use super::exit::{CliError, Exit};
 use super::formats::{print, table};
 use super::resources::{cpu_features, free_disk_mib};
 
-/// Check microphone, processor, memory, models and disk.
+/// Check microphone, processor, board, memory, models and disk.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -20,9 +25,13 @@ Examples:
 Exits with 0 if nothing is broken (warnings allowed), 4 if a model is missing or damaged, 8 if the disk is
 full, 6 if only the microphone is broken.")]
 pub struct Args {
-    /// One JSON object: checks [{check, status, found, advice}].
+    /// One JSON object: checks [{check, status, found, advice}], board {model, governors, clock_mhz, max_clock_mhz,
+    /// temperature_celsius, firmware}.
     #[arg(long)]
     json: bool,
+    /// Look for the board's files below this folder.
+    #[arg(long, value_name = "FOLDER", default_value = "/", hide = true)]
+    system_root: PathBuf,
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -35,8 +44,9 @@ enum Status {
     Broken,
 }
 
+/// One thing that was looked at.
 #[derive(Serialize)]
-struct Check {
+pub(super) struct Check {
     check: &'static str,
     status: Status,
     found: String,
@@ -46,11 +56,11 @@ struct Check {
 }
 
 impl Check {
-    fn ok(check: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn ok(check: &'static str, found: impl Into<String>) -> Self {
         Self { check, status: Status::Ok, found: found.into(), advice: None, exit: Exit::Internal }
     }
 
-    fn warning(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(super) fn warning(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { status: Status::Warning, advice: Some(advice.into()), ..Self::ok(check, found) }
     }
 
@@ -62,19 +72,23 @@ impl Check {
 #[derive(Serialize)]
 struct Report {
     version: &'static str,
+    board: Board,
     checks: Vec<Check>,
 }
 
 pub fn run(args: &Args) -> Result<()> {
     let profile = args.engine.profile()?;
     let store = ModelStore::open_default()?;
-    let mut checks = vec![processor(), memory(), disk(&store)];
+    let board = board::look(&args.system_root);
+    let mut checks = vec![processor(args.engine.isa)];
+    checks.extend(board::checks(&board));
+    checks.extend([memory(), disk(&store)]);
     checks.push(model("recognizer", &store, &profile.whisper.model));
     if profile.vad.detector == DetectorKind::Silero {
         checks.push(model("detector", &store, &profile.vad.model));
     }
     checks.extend(microphone(&profile.capture.device));
-    let report = Report { version: env!("CARGO_PKG_VERSION"), checks };
+    let report = Report { version: env!("CARGO_PKG_VERSION"), board, checks };
     let text =
         if args.json { format!("{}\n", serde_json::to_string_pretty(&report)?) } else { show(&report) };
     print(&text)?;
@@ -88,10 +102,12 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn processor() -> Check {
+fn processor(isa: Option<Isa>) -> Check {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let features = cpu_features();
-    let found = format!("{} ({cores} cores): {}", std::env::consts::ARCH, features.join(" "));
+    let isa = isa.unwrap_or_else(Isa::detect);
+    let found =
+        format!("{} ({cores} cores): {}; computes with {isa}", std::env::consts::ARCH, features.join(" "));
     let fast = features.iter().any(|f| matches!(*f, "avx2" | "dotprod"));
     if fast {
         return Check::ok("processor", found);

@@ -17,6 +17,7 @@ use super::exit::{self, CliError, Exit};
 use super::printer::{Printer, Style, print_line};
 use super::service::{Manager, Watched};
 use super::source::Source;
+use super::thermal::Thermal;
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]
@@ -107,6 +108,7 @@ pub fn run(args: &Args) -> Result<()> {
         Style { json: args.json || args.format == "jsonl", partials: args.partials, latency: args.latency };
     let mut options = profile.pipeline_options(true, style.partials);
     options.keep_input &= !do_not_track();
+    let _thermal = Thermal::watch(&profile.thermal, &options.relief);
     let mut run = profile.recorder_options(
         &profile_name(args.engine.profile.as_deref()),
         &local.as_ref().map_or_else(|| "cloud".to_owned(), |local| local.engine().to_string()),

@@ -4,6 +4,7 @@
 
 mod act;
 mod bench;
+mod board;
 #[cfg(feature = "collect")]
 mod collect;
 mod compare;
@@ -28,6 +29,7 @@ mod source;
 mod spool;
 #[cfg(feature = "telemetry")]
 mod telemetry;
+mod thermal;
 mod transcribe;
 mod waits;
 

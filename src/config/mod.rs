@@ -5,6 +5,7 @@
 
 mod routing;
 mod telemetry;
+mod thermal;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,11 +13,12 @@ use std::time::Duration;
 pub use routing::{CloudConfig, ConsentConfig, RouteConfig, ShadowConfig, SpoolConfig};
 use serde::Deserialize;
 pub use telemetry::{Metered, OnMetered, SpeakerConfig, SyncWhen, TelemetryConfig};
+pub use thermal::ThermalConfig;
 
 use crate::asr::whisper::{Context, DecodingOptions, LanguageChoice, Precision, Task};
 use crate::audio::ChannelSelect;
 use crate::endpoint::EndpointRules;
-use crate::pipeline::PipelineOptions;
+use crate::pipeline::{PipelineOptions, Relief};
 
 /// A parsed and validated profile.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,6 +46,8 @@ pub struct Profile {
     pub spool: SpoolConfig,
     /// Who listens along.
     pub shadow: ShadowConfig,
+    /// When a hot device does less.
+    pub thermal: ThermalConfig,
     /// What the device reports, and to whom.
     pub telemetry: TelemetryConfig,
     /// Who speaks.
@@ -216,6 +220,7 @@ impl Profile {
         self.decoding()?;
         self.validate_routing()?;
         self.validate_telemetry()?;
+        self.thermal.validate()?;
         if self.pipeline.threads > 256 {
             return Err("pipeline.threads must be at most 256".to_owned());
         }
@@ -282,6 +287,7 @@ impl Profile {
             speculate_after: Some(Duration::from_millis(self.pipeline.speculate_after_ms))
                 .filter(|d| !d.is_zero()),
             keep_input: live && self.telemetry.is_on(),
+            relief: Relief::default(),
         }
     }
 
@@ -323,6 +329,8 @@ mod tests {
                 "budget_ms",
             ),
             ("[shadow]\nsample = 1.5", "shadow.sample"),
+            ("[thermal]\nmax_celsius = 8", "thermal.max_celsius"),
+            ("[thermal]\nhysteresis_celsius = -1", "thermal.hysteresis_celsius"),
         ] {
             let error = Profile::parse(text, "x.toml").unwrap_err().to_string();
             assert!(error.contains(key), "{error}");

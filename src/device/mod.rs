@@ -3,12 +3,16 @@
 //! A few small files of the kernel are read, and one system call is made, once an utterance at most: 0.3 ms on a busy
 //! x86-64 machine (`make bench`, `device_reading`). What a system does not tell is absent, never a guess.
 
+mod board;
+mod heat;
 mod kernel;
 mod throttle;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub use board::{Board, FirmwareFlags};
+pub use heat::{HeatLimit, HeatWatch};
 use kernel::Thermometer;
 use throttle::Throttling;
 
@@ -48,7 +52,7 @@ impl DeviceMeter {
     }
 
     /// The same on a tree that looks like a kernel's.
-    fn below(root: &Path) -> Self {
+    pub fn below(root: &Path) -> Self {
         Self {
             thermometer: Thermometer::find(root),
             throttling: Throttling::find(root),

@@ -2,10 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use super::board::FirmwareFlags;
 use super::kernel::{entries, word};
 
-/// Of the firmware's word, what holds now: frequency capped, throttled, soft limit of temperature.
-const HELD_BACK_BITS: u32 = 0b1110;
+/// Where the firmware of a Raspberry Pi tells.
+const FIRMWARE: &str = "sys/devices/platform/soc/soc:firmware/get_throttled";
+
+/// The firmware's word; see [`FirmwareFlags`].
+pub(super) fn firmware_word(root: &Path) -> Option<FirmwareFlags> {
+    FirmwareFlags::parse(&word(&root.join(FIRMWARE))?)
+}
 
 /// Where this machine tells.
 #[derive(Debug)]
@@ -20,7 +26,7 @@ pub(super) enum Throttling {
 
 impl Throttling {
     pub(super) fn find(root: &Path) -> Option<Self> {
-        let firmware = root.join("sys/devices/platform/soc/soc:firmware/get_throttled");
+        let firmware = root.join(FIRMWARE);
         if firmware.exists() {
             return Some(Self::Firmware(firmware));
         }
@@ -46,11 +52,7 @@ impl Throttling {
     /// Whether the processor is held back, or was since the last look; counters tell from the second look on.
     pub(super) fn now(&mut self) -> Option<bool> {
         match self {
-            Self::Firmware(path) => {
-                let bits = word(path)?;
-                let bits = u32::from_str_radix(bits.trim_start_matches("0x"), 16).ok()?;
-                Some(bits & HELD_BACK_BITS != 0)
-            }
+            Self::Firmware(path) => FirmwareFlags::parse(&word(path)?).map(FirmwareFlags::held_back),
             Self::Counters { paths, before } => {
                 let total = paths.iter().map(|path| word(path)?.parse::<u64>().ok()).sum::<Option<u64>>()?;
                 before.replace(total).map(|before| total > before)

@@ -200,6 +200,7 @@ impl<'a> AudioThread<'a> {
         let (paused, speech_end) = (open.silence, open.speech_end);
         let patience = self.options.speculate_after.map(samples_in);
         if patience.is_some_and(|patience| paused >= patience)
+            && !self.options.relief.is_wanted()
             && let Some(utterance) = self.endpointer.foreseen()
         {
             self.queue.offer(Draft { utterance, purpose: Purpose::Speculation });

@@ -23,6 +23,7 @@ mod event;
 mod input;
 mod listen;
 mod queue;
+mod relief;
 mod route;
 mod router;
 mod shadow;
@@ -38,6 +39,7 @@ use std::time::Duration;
 pub use engines::{CloudEngine, Engines, ShadowEngine, retry_spooled};
 pub use event::{Event, FailedAttempt, KeptResult, RunSummary, UtteranceResult};
 pub use input::{CaptureFacts, UtteranceInput};
+pub use relief::Relief;
 pub use route::{Policy, Reason, Route, RouteRules};
 pub use shadow::ShadowRules;
 pub use shadow_report::{ShadowComparison, ShadowFailure, ShadowSubject, ShadowTotals};
@@ -75,6 +77,8 @@ pub struct PipelineOptions {
     /// Events carry the audio of their utterance and how it came in, for whoever keeps figures
     /// ([`UtteranceInput`]). Costs no copy, but holds the samples as long as the event is held.
     pub keep_input: bool,
+    /// Where a hot device asks for less work.
+    pub relief: Relief,
 }
 
 impl Default for PipelineOptions {
@@ -85,6 +89,7 @@ impl Default for PipelineOptions {
             partial_interval: None,
             speculate_after: Some(Duration::from_millis(200)),
             keep_input: false,
+            relief: Relief::default(),
         }
     }
 }
@@ -198,7 +203,7 @@ impl<'a, 'e> Pipeline<'a, 'e> {
         let Engines { local, cloud, rules, spend, spool, shadow } = self.engines;
         let (desk, cloud_thread) = cloud.map(CloudEngine::open).unzip();
         let (shadow_rules, shadow_recognizer) = shadow.map(|s| (s.rules, s.recognizer)).unzip();
-        let shadow_queue = shadow_rules.as_ref().map(|_| ShadowQueue::default());
+        let shadow_queue = shadow_rules.as_ref().map(|_| ShadowQueue::new(self.options.relief.clone()));
         let shadow_queue = shadow_queue.as_ref();
         let shadow = shadow_queue.zip(shadow_rules.as_ref());
         let (heard, speculations, shadow_totals) = std::thread::scope(|scope| {

@@ -9,14 +9,17 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::StopSignal;
 use super::event::{Event, UtteranceResult};
 use super::route::Route;
 use super::shadow_report::{ShadowComparison, ShadowFailure, ShadowSubject, ShadowTotals};
 use super::timings::milliseconds;
+use super::{Relief, StopSignal};
 use crate::asr::{RecognitionObserver, Recognizer, RecognizerError, Transcript};
 use crate::scoring::{BasicNormalizer, EnglishNormalizer, Normalizer, disagreement};
 use crate::utterance::Utterance;
+
+/// How often a resting shadow looks whether it may go on.
+const COOLING_POLL: Duration = Duration::from_secs(1);
 
 /// How the shadow hears.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,9 +79,15 @@ pub(super) struct ShadowQueue {
     speaking: AtomicBool,
     /// The primary works.
     working: AtomicBool,
+    /// The device is hot.
+    relief: Relief,
 }
 
 impl ShadowQueue {
+    pub(super) fn new(relief: Relief) -> Self {
+        Self { relief, ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,7 +111,14 @@ impl ShadowQueue {
     }
 
     fn must_wait(&self) -> bool {
-        self.speaking.load(Ordering::Acquire) || self.working.load(Ordering::Acquire)
+        self.speaking.load(Ordering::Acquire)
+            || self.working.load(Ordering::Acquire)
+            || self.relief.is_wanted()
+    }
+
+    /// Waits for a change. Nobody tells of a device that has cooled down: that is looked for.
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, COOLING_POLL).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Holds the shadow's thread as long as the primary or the endpointer needs the processor.
@@ -112,7 +128,7 @@ impl ShadowQueue {
         }
         let mut state = self.lock();
         while self.must_wait() && !state.closed {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
     }
 
@@ -166,7 +182,7 @@ impl ShadowQueue {
                     return None;
                 }
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
     }
 }
