@@ -49,7 +49,7 @@ recognize() { # NAME COMMAND...: the text into NAME.text, what is logged into NA
     status=0
     "$@" transcribe -vv --model tiny.en --threads 1 "$piece" >"$work/$name.text" 2>"$work/$name.log" || status=$?
     isa=$(sed -n 's/.*model loaded.* isa=\([a-z0-9-]*\).*/\1/p' "$work/$name.log" | head -1)
-    printf '%-12s %-13s %4d s  exit %d  %s\n' "$name" "${isa:-?}" $(($(date +%s) - begin)) "$status" "$(cat "$work/$name.text")"
+    printf '%-12s %-13s %4d s  exit %d  %s\n' "$name" "${isa:-?}" $(($(date +%s) - begin)) "$status" "$(tr "\n" " " <"$work/$name.text")"
     [ "$status" -eq 0 ] || tail -3 "$work/$name.log" >&2
 }
 

@@ -83,7 +83,17 @@ fi
 # --- the package in it ---
 
 rm -rf "$work"
-cp -a "$base" "$work"
+if [ -z "$inside" ]; then
+    cp -a "$base" "$work"
+else
+    mkdir "$work"
+    find "$base" -mindepth 1 -maxdepth 1 ! -name dev -exec cp -a {} "$work" \;
+    mkdir "$work/dev"
+    for node in null zero full random urandom tty; do
+        : >"$work/dev/$node"
+        mount --bind "/dev/$node" "$work/dev/$node"
+    done
+fi
 cp /etc/resolv.conf "$work/etc/resolv.conf"
 below() { chroot "$work" /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 cp "$package" "$work/tmp/earwitness.deb"
@@ -136,5 +146,6 @@ below apt-get -qq purge -y earwitness >&2
 for left in /etc/earwitness /var/lib/earwitness /usr/bin/earwitness /lib/systemd/system/earwitness.service; do
     [ ! -e "$work$left" ] || { say "purge left $left"; exit 1; }
 done
-rm -rf "$work"
+# What is mounted in a namespace goes with it, and its files at the next check.
+[ -n "$inside" ] || rm -rf "$work"
 say "package for $arch: installed, listened, killed, restarted, ended, removed, purged"

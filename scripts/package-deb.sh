@@ -29,7 +29,7 @@ arm64) machine=AArch64 strip=aarch64-linux-gnu-strip ;;
 *) die "$arch is not known here: amd64 or arm64" ;;
 esac
 LC_ALL=C readelf -h "$binary" | grep -q "Machine:.*$machine" || die "$binary is not for $arch"
-[ "$(uname -m)" != aarch64 ] || strip=strip
+[ "$(uname -m)" != aarch64 ] || strip="strip"
 
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version *= *"\(.*\)"/\1/p' "$root/Cargo.toml")
 [ -n "$version" ] || die "no version in Cargo.toml"
