@@ -9,7 +9,7 @@ use earwitness::audio::AudioSource;
 use earwitness::config::Profile;
 use earwitness::models::ModelStore;
 use earwitness::pipeline::{Pipeline, RunSummary, StopSignal};
-use earwitness::runtime::{Outlet, Routing, RunRecorder, do_not_track};
+use earwitness::runtime::{Outlet, Routing, RunRecorder, Thermal, do_not_track};
 
 use super::act::{Act, ActArgs};
 use super::engine::EngineArgs;
@@ -17,7 +17,6 @@ use super::exit::{self, CliError, Exit};
 use super::printer::{Printer, Style, print_line};
 use super::service::{Manager, Watched};
 use super::source::Source;
-use super::thermal::Thermal;
 
 /// Transcribe the microphone until Ctrl-C, or a recording at real-time pace through the same path.
 #[derive(clap::Args)]

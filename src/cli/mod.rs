@@ -29,7 +29,6 @@ mod source;
 mod spool;
 #[cfg(feature = "telemetry")]
 mod telemetry;
-mod thermal;
 mod transcribe;
 mod waits;
 

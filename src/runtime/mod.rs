@@ -15,6 +15,7 @@ mod error;
 pub mod reporting;
 mod routing;
 mod session;
+mod thermal;
 
 pub use embedded::{Runtime, RuntimeOptions};
 pub use engines::{Setup, packed_folder};
@@ -22,3 +23,4 @@ pub use error::{ErrorKind, SetupError, kind_of};
 pub use reporting::{Outlet, RunRecorder};
 pub use routing::{Notice, Routing, data_folder, do_not_track, open_spool, spool_folder};
 pub use session::{Input, Session, SessionEnd, SessionEvent};
+pub use thermal::Thermal;

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::embedded::{Inner, Lease, Parts};
 use super::error::{ErrorKind, SetupError};
 use super::reporting::RunRecorder;
+use super::thermal::Thermal;
 use crate::actions::Feedback;
 use crate::asr::Recognizer;
 use crate::audio::{
@@ -104,6 +105,7 @@ impl Session {
         let signal = stop.clone();
         let mut options = inner.profile.pipeline_options(live, inner.partials);
         options.keep_input &= recorder.is_some();
+        let thermal = Thermal::watch(&inner.profile.thermal, &options.relief);
         let run = move || {
             let end = lease.run(|Parts { endpointer, local, routing }| {
                 let local = local.as_mut().map(|local| local as &mut dyn Recognizer);
@@ -122,6 +124,7 @@ impl Session {
                     "the session failed: open the runtime again, and please report it",
                 )),
             };
+            drop(thermal);
             if let Some(recorder) = recorder {
                 recorder.finish(end.as_ref().unwrap_or(&RunSummary::default()));
             }

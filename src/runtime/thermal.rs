@@ -1,11 +1,12 @@
-//! What `listen` does on a hot device: it asks the pipeline for less until the processor has cooled down.
+//! What is done on a hot device: the pipeline is asked for less until the processor has cooled down.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
-use earwitness::config::ThermalConfig;
-use earwitness::device::{Board, DeviceMeter, HeatWatch};
-use earwitness::pipeline::Relief;
+use crate::config::ThermalConfig;
+use crate::device::{Board, DeviceMeter, HeatWatch};
+use crate::pipeline::Relief;
 
 /// How often the temperature is looked at. It changes over tens of seconds; one look reads a few small files.
 const EVERY: Duration = Duration::from_secs(5);
@@ -23,7 +24,7 @@ impl Thermal {
         let mut meter = DeviceMeter::new();
         let relief = relief.clone();
         let (sender, ended) = channel();
-        std::thread::spawn(move || {
+        let look = move || {
             loop {
                 let reading = meter.read();
                 let hot = watch.judge(&reading);
@@ -42,7 +43,9 @@ impl Thermal {
                     break;
                 }
             }
-        });
+        };
+        // Without a thread nobody looks: as on a device that tells no temperature.
+        thread::Builder::new().name("thermal".to_owned()).spawn(look).ok()?;
         Some(Self { _until_dropped: sender })
     }
 }
