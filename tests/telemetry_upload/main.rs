@@ -4,6 +4,7 @@
 
 #[path = "../cloud_support/mod.rs"]
 mod cloud_support;
+mod embedded;
 mod secrets;
 mod server;
 
