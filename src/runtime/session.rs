@@ -96,7 +96,7 @@ impl Session {
         let Opened { source, writer, live } = Opened::of(&inner, input)?;
         let engine = lease.parts().map_or_else(String::new, Parts::engine);
         let mut run = inner.profile.recorder_options(&inner.profile_name, &engine);
-        run.replayed = matches!(input, Input::File(_));
+        run.replayed = !live;
         run.shadow_engine = lease.parts().and_then(|parts| parts.routing.shadow_engine());
         let recorder = inner.outlet.as_ref().map(|outlet| outlet.recorder(run)).transpose()?;
         let desk = recorder.as_ref().map(RunRecorder::desk);
@@ -104,7 +104,8 @@ impl Session {
         let (ended, end) = channel();
         let signal = stop.clone();
         let mut options = inner.profile.pipeline_options(live, inner.partials);
-        options.keep_input &= recorder.is_some();
+        // Figures need the audio, of recordings as well.
+        options.keep_input = recorder.is_some();
         let thermal = Thermal::watch(&inner.profile.thermal, &options.relief);
         let run = move || {
             let end = lease.run(|Parts { endpointer, local, routing }| {

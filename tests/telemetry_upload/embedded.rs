@@ -61,7 +61,13 @@ fn an_apps_session_reaches_the_server_with_its_shadow_and_without_its_words() {
     assert_eq!(session.push(&samples), Ok(0));
     let summary = session.finish().unwrap();
     assert!(summary.shadow.is_some_and(|shadow| shadow.compared > 0));
-    drop((session, runtime));
+    drop(session);
+    // A recording is recorded like what is live, and says so.
+    let recorded =
+        runtime.start(&Input::Pushed { rate_hz: 16_000, channels: 1, live: false }, |_| {}).unwrap();
+    assert_eq!(recorded.push(&samples), Ok(0));
+    let utterances_of_recording = recorded.finish().unwrap().utterances;
+    drop((recorded, runtime));
     let got = got.lock().unwrap();
     let utterances: Vec<_> = got
         .iter()
@@ -70,7 +76,8 @@ fn an_apps_session_reaches_the_server_with_its_shadow_and_without_its_words() {
             _ => None,
         })
         .collect();
-    assert_eq!(utterances.len() as u64, summary.utterances);
+    assert_eq!(utterances.len() as u64, summary.utterances + utterances_of_recording);
+    assert_eq!(utterances.iter().filter(|u| u.replayed).count() as u64, utterances_of_recording);
     for utterance in &utterances {
         assert_eq!(
             (utterance.profile.as_str(), utterance.output.outcome),
