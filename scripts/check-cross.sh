@@ -1,28 +1,37 @@
 #!/bin/sh
-# Runs a binary for 64-bit ARM under qemu as the processors of three Raspberry Pis, and compares its text with this machine's.
+# Runs a binary for ARM under qemu as the processors of Raspberry Pis, and compares its text with this machine's.
 #
-#   sh scripts/check-aarch64.sh BINARY [NATIVE]
+#   sh scripts/check-cross.sh BINARY [NATIVE]
 #
-# BINARY is what scripts/cross-aarch64.sh built; NATIVE (target/debug/earwitness) gives the text to compare with. Each
+# BINARY is what scripts/cross-linux.sh built; NATIVE (target/debug/earwitness) gives the text to compare with. Each
 # processor recognizes the first seconds of an installed reading with tiny.en. It shows that no instruction is used that a
 # processor lacks and that the answer is right; the times are qemu's and say nothing of a board.
 # EARWITNESS_CHECK_SECONDS (3.2) says how much is heard. Exit code: 0 equal, 1 not, 77 cannot run here.
 set -eu
 
-say() { printf 'check-aarch64: %s\n' "$*" >&2; }
+say() { printf 'check-cross: %s\n' "$*" >&2; }
 cannot() {
     say "$@"
     exit 77
 }
 
 binary=${1-}
-[ -n "$binary" ] || { say "say what to check: sh scripts/check-aarch64.sh BINARY [NATIVE]"; exit 2; }
+[ -n "$binary" ] || { say "say what to check: sh scripts/check-cross.sh BINARY [NATIVE]"; exit 2; }
 root=$(dirname "$0")/..
 native=${2-$root/target/debug/earwitness}
 seconds=${EARWITNESS_CHECK_SECONDS-3.2}
-command -v qemu-aarch64-static >/dev/null || cannot "qemu is missing: apt-get install qemu-user-static"
 command -v python3 >/dev/null || cannot "python3 is missing, which cuts the recording"
-[ -x "$binary" ] || cannot "$binary is not there: sh scripts/cross-aarch64.sh"
+[ -x "$binary" ] || cannot "$binary is not there: sh scripts/cross-linux.sh aarch64"
+machine=$(LC_ALL=C readelf -h "$binary" | sed -n 's/.*Machine: *//p')
+case $machine in
+AArch64) qemu=qemu-aarch64-static gnu=aarch64-linux-gnu debian=arm64 processors="cortex-a53 cortex-a72 cortex-a76" ;;
+ARM) qemu=qemu-arm-static gnu=arm-linux-gnueabihf debian=armhf processors="cortex-a7 cortex-a15" ;;
+*)
+    say "$binary is for ${machine:-nothing known}: this checks AArch64 and ARM"
+    exit 2
+    ;;
+esac
+command -v "$qemu" >/dev/null || cannot "qemu is missing: apt-get install qemu-user-static"
 [ -x "$native" ] || cannot "$native is not there: cargo build"
 reading=$("$native" models path two-cities) || cannot "the reading is missing: $native models pull two-cities"
 "$native" models path tiny.en >/dev/null || cannot "the model is missing: $native models pull tiny.en"
@@ -38,9 +47,9 @@ with wave.open(whole) as source, wave.open(piece, "wb") as cut:
     cut.writeframes(source.readframes(int(float(seconds) * source.getframerate())))
 CUT
 
-# The C library is the cross compiler's; ALSA's, where the build has capture, lies in the folder of cross-aarch64.sh.
-libraries=/usr/aarch64-linux-gnu
-alsa=${EARWITNESS_CROSS:-$root/target/cross}/sysroot/usr/lib/aarch64-linux-gnu
+# The C library is the cross compiler's; ALSA's, where the build has capture, lies in the folder of cross-linux.sh.
+libraries=/usr/$gnu
+alsa=${EARWITNESS_CROSS:-$root/target/cross}/sysroot-$debian/usr/lib/$gnu
 
 recognize() { # NAME COMMAND...: the text into NAME.text, what is logged into NAME.log
     name=$1
@@ -56,12 +65,12 @@ recognize() { # NAME COMMAND...: the text into NAME.text, what is logged into NA
 echo "processor    instructions  time         text of the first $seconds s"
 recognize x86-64 "$native"
 failed=0
-for cpu in cortex-a53 cortex-a72 cortex-a76; do
-    recognize "$cpu" qemu-aarch64-static -cpu "$cpu" -E "LD_LIBRARY_PATH=$alsa" -L "$libraries" "$binary"
+for cpu in $processors; do
+    recognize "$cpu" "$qemu" -cpu "$cpu" -E "LD_LIBRARY_PATH=$alsa" -L "$libraries" "$binary"
     cmp -s "$work/x86-64.text" "$work/$cpu.text" || failed=1
 done
 if [ "$failed" -ne 0 ] || ! [ -s "$work/x86-64.text" ]; then
     say "a text differs or is missing"
     exit 1
 fi
-say "the four texts are equal"
+say "the texts are equal"
