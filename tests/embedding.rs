@@ -1,6 +1,7 @@
 //! A runtime as an app embeds it, with the real model: what is pushed is what the file says; ends of every kind.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -90,7 +91,7 @@ fn a_live_session_tells_parts_and_loses_nothing_that_it_can_keep() {
         .filter(|e| matches!(e, SessionEvent::Pipeline(e) if matches!(**e, Event::Partial { .. })))
         .count();
     assert!(partials > 0);
-    assert!(matches!(events.last(), Some(SessionEvent::Ended(Ok(_)))));
+    assert!(matches!(events.last(), Some(SessionEvent::Ended { end: Ok(_), cancelled: false })));
     assert_eq!(events.last().map(|e| e.to_json()["event"].clone()), Some("summary".into()));
 }
 
@@ -101,8 +102,8 @@ fn a_cancelled_session_ends_soon_and_the_next_one_works() {
     session.push(&speech(9)).unwrap();
     session.cancel();
     loop {
-        if let SessionEvent::Ended(end) = told.recv_timeout(PATIENCE).expect("it ends") {
-            break assert!(end.is_ok());
+        if let SessionEvent::Ended { end, cancelled } = told.recv_timeout(PATIENCE).expect("it ends") {
+            break assert!(end.is_ok() && cancelled);
         }
     }
     assert!(session.push(&[0.0_f32; 16]).is_err());
@@ -144,17 +145,118 @@ fn one_session_at_a_time_and_none_waits_for_itself() {
 }
 
 #[test]
-fn a_callback_that_panics_ends_its_session_and_is_told() {
+fn a_fault_in_the_callback_costs_an_event_and_not_the_session() {
     let runtime = runtime();
+    let (tell, told) = channel();
     let session = runtime
-        .start(&RECORDED, |event| {
-            assert!(!matches!(event, SessionEvent::Pipeline(_)), "as an app's bug would");
+        .start(&RECORDED, move |event| {
+            assert!(
+                !matches!(&event, SessionEvent::Pipeline(e) if matches!(**e, Event::SpeechStarted { .. }))
+            );
+            let _ = tell.send(event);
         })
         .unwrap();
-    // It may end before all is pushed.
-    let _ = session.push(&speech(5));
-    assert_eq!(session.finish().err().map(|e| e.kind()), Some(ErrorKind::Internal));
-    assert!(runtime.start(&RECORDED, |_| {}).is_err(), "half-done engines are not used again");
+    session.push(&speech(9)).unwrap();
+    assert!(session.finish().is_ok());
+    assert!(!texts(&told).is_empty());
+    assert!(runtime.start(&RECORDED, |_| {}).is_ok());
+}
+
+#[test]
+fn whoever_asks_for_the_end_is_told_the_same() {
+    let runtime = runtime();
+    let (session, _told) = start(&runtime, &RECORDED);
+    session.push(&speech(9)).unwrap();
+    let ends: Vec<_> = std::thread::scope(|scope| {
+        let askers: Vec<_> = (0..3).map(|_| scope.spawn(|| session.finish().unwrap().utterances)).collect();
+        askers.into_iter().map(|asker| asker.join().unwrap()).collect()
+    });
+    assert!(ends[0] > 0 && ends.iter().all(|n| *n == ends[0]), "{ends:?}");
+    assert_eq!(session.finish().unwrap().utterances, ends[0]);
+}
+
+/// The callback says when it was called last: after `close` never, whoever else still waits.
+#[test]
+fn nothing_is_told_after_a_session_was_closed() {
+    let runtime = runtime();
+    for asks_for_the_end in [false, true] {
+        let closed = Arc::new(AtomicBool::new(false));
+        let late = Arc::new(AtomicBool::new(false));
+        let (is_closed, was_late) = (closed.clone(), late.clone());
+        let session = runtime
+            .start(&RECORDED, move |_| {
+                std::thread::sleep(Duration::from_millis(20));
+                was_late.fetch_or(is_closed.load(Ordering::SeqCst), Ordering::SeqCst);
+            })
+            .unwrap();
+        session.push(&speech(9)).unwrap();
+        std::thread::scope(|scope| {
+            let asker = asks_for_the_end.then(|| scope.spawn(|| session.finish()));
+            std::thread::sleep(Duration::from_millis(30));
+            session.close();
+            closed.store(true, Ordering::SeqCst);
+            if let Some(asker) = asker {
+                assert!(asker.join().unwrap().is_ok(), "it comes back");
+            }
+        });
+        assert!(session.push(&[0.0_f32; 16]).is_err());
+        assert!(!late.load(Ordering::SeqCst));
+    }
+}
+
+#[test]
+fn a_session_that_its_own_callback_closes_tells_nothing_more() {
+    let runtime = runtime();
+    let slot = Arc::<Mutex<Option<Arc<Session>>>>::default();
+    let (inside, (tell, told)) = (slot.clone(), channel());
+    let session = runtime
+        .start(&RECORDED, move |event| {
+            let SessionEvent::Pipeline(_) = event else {
+                let _ = tell.send(false);
+                return;
+            };
+            let session = loop {
+                if let Some(session) = inside.lock().unwrap().clone() {
+                    break session;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            };
+            session.close();
+            let _ = tell.send(true);
+        })
+        .unwrap();
+    let session = Arc::new(session);
+    *slot.lock().unwrap() = Some(session.clone());
+    session.push(&speech(9)).unwrap();
+    assert!(session.finish().is_ok() && session.is_cancelled());
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [true], "one event, and not the end");
+}
+
+#[test]
+fn a_runtime_that_is_closed_ends_its_session_and_lets_its_folders_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        Runtime::open(RuntimeOptions {
+            profile: Profile::parse("[spool]\nkeep = true", "app").unwrap(),
+            data_folder: Some(folder.path().to_owned()),
+            cache_folder: Some(folder.path().join("packed")),
+            ..RuntimeOptions::default()
+        })
+    };
+    let runtime = open().unwrap();
+    assert_eq!(std::fs::read_dir(folder.path().join("packed")).unwrap().count(), 1, "packed there");
+    let (session, told) = start(&runtime, &RECORDED);
+    session.push(&speech(9)).unwrap();
+    runtime.close(Duration::ZERO);
+    let last = told.try_iter().last();
+    assert!(matches!(last, Some(SessionEvent::Ended { end: Ok(_), cancelled: true })));
+    let refused = runtime.start(&RECORDED, |_| {}).err().unwrap();
+    assert!(refused.kind() == ErrorKind::Usage && refused.to_string().contains("closed"), "{refused}");
+    // While the session and the runtime are still held.
+    let again = open().unwrap();
+    let (next, told) = start(&again, &RECORDED);
+    next.finish().unwrap();
+    drop((session, told));
 }
 
 #[test]

@@ -433,39 +433,3 @@ fn a_share_of_utterances_is_sampled() {
     let (_, summary) = shadowed(ShadowRules { sample: 0.0, ..ShadowRules::default() }, 0, 0, 10);
     assert_eq!(summary.shadow.unwrap().compared, 0);
 }
-
-#[test]
-fn a_run_that_is_ended_at_once_answers_nothing_more_and_what_is_kept_waits() {
-    let folder = tempfile::tempdir().unwrap();
-    let spool = spool_in(folder.path());
-    for spool in [None, Some(&spool)] {
-        let mut local = FakeRecognizer::new(60_000);
-        let engines = Engines { spool, ..Engines::local(&mut local) };
-        let mut endpointer = Endpointer::new(EndpointRules::default(), Box::new(LoudIsSpeech)).unwrap();
-        let source = Box::new(Script { blocks: talk(3), fails: false });
-        let (stop, mut events, begin) = (StopSignal::default(), Vec::new(), Instant::now());
-        let ender = stop.clone();
-        let options = PipelineOptions { live: true, ..PipelineOptions::default() };
-        Pipeline::with_engines(&mut endpointer, engines, options)
-            .run(source, &stop, &mut |event| {
-                if matches!(event, Event::SpeechEnded { .. }) {
-                    ender.abort();
-                }
-                events.push(event);
-            })
-            .unwrap();
-        assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
-        let count = |of: fn(&Event) -> bool| events.iter().filter(|event| of(event)).count();
-        let ended = count(|e| matches!(e, Event::SpeechEnded { .. }));
-        let (dropped, deferred) =
-            (count(|e| matches!(e, Event::Dropped { .. })), count(|e| matches!(e, Event::Deferred { .. })));
-        assert!(ended > 0 && !events.iter().any(|e| matches!(e, Event::Final(_) | Event::Failed { .. })));
-        match spool {
-            None => assert_eq!((dropped, deferred), (ended, 0)),
-            Some(spool) => {
-                assert_eq!((dropped, deferred), (0, ended));
-                assert_eq!(spool.entries().iter().filter(|e| e.state == SpoolState::Pending).count(), ended);
-            }
-        }
-    }
-}

@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<()> {
     let summary = listen(pipeline, source, &style, Some(act), reporting.as_ref(), Some(&mut watched), &stop);
     // What was recorded until a failure is sent, too.
     if let Some(reporting) = reporting {
-        reporting.finish(summary.as_ref().unwrap_or(&RunSummary::default()));
+        reporting.end(summary.as_ref().unwrap_or(&RunSummary::default()));
     }
     let summary = summary?;
     if let Some(file) = &args.input {

@@ -125,7 +125,7 @@ pub fn run(args: &ModelsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         ModelsCommand::Path { name } => print_path(name, &store.locate(name)?, args.json, out),
         ModelsCommand::Rm { name } => {
             if let Ok(path) = store.locate(name) {
-                forget_packed(&earwitness::runtime::packed_folder(&store), &path);
+                forget_packed(&earwitness::runtime::packed_folder(&store), &path, store.root());
             }
             Ok(store.remove(name)?)
         }

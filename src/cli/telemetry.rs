@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use earwitness::config::Profile;
+use earwitness::runtime;
 use earwitness::runtime::reporting::{self, Outbox};
-use earwitness::uplink::collector::{ClipStore, Uploader, enroll, erase};
-use earwitness::uplink::journal::FolderDisk;
+use earwitness::uplink::collector::Uploader;
 use serde_json::json;
 
 use super::exit::{CliError, Exit, eprint_line};
@@ -94,13 +94,8 @@ fn join(profile: &Profile, url: Option<&str>, code: &str, device_id: Option<&str
         None => reporting::device_id(profile)?,
     };
     eprint_line(&format!("Asking {url} to take this device as `{name}`."));
-    let enrolled = enroll(url, code, &name, false)?;
-    let file = reporting::token_file(profile)?;
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    enrolled.save_token(&file)?;
-    print_line(&json!({ "device_id": enrolled.device_id, "token_file": file }).to_string())?;
+    let enrolled = runtime::enroll(profile, url, code, Some(&name))?;
+    print_line(&json!({ "device_id": enrolled.device_id, "token_file": enrolled.token_file }).to_string())?;
     if profile.telemetry.url.is_empty() {
         eprint_line(&format!("To report, add to the device's profile: [telemetry] url = \"{url}\""));
     }
@@ -132,7 +127,7 @@ fn show(profile: &Profile) -> Result<()> {
 }
 
 fn flush(profile: &Profile, within: Duration) -> Result<()> {
-    if earwitness::runtime::do_not_track() {
+    if runtime::do_not_track() {
         return Err(CliError::new(Exit::Usage, "DO_NOT_TRACK is set: nothing is sent").into());
     }
     let settings = reporting::settings(profile)?;
@@ -160,15 +155,5 @@ fn erase_all(profile: &Profile, yes: bool) -> Result<()> {
             "this deletes everything that this device recorded for the server, there and here: say --yes";
         return Err(CliError::new(Exit::Usage, message).into());
     }
-    let settings = reporting::settings(profile)?;
-    let folder = reporting::folder(profile)?;
-    // Held until the end: what is recorded while the server erases would come back.
-    let journal = FolderDisk::open(&folder)?;
-    // The server first: if it does not answer, nothing here has changed and the user can try again.
-    let receipt = erase(&settings)?;
-    let printed = print_line(&receipt.to_string());
-    // Only what was made for the server: others may have files in this folder. The next journal is another stream.
-    journal.erase()?;
-    ClipStore::open(&reporting::clips_in(&folder), 0, None)?.erase()?;
-    Ok(printed?)
+    Ok(print_line(&runtime::erase(profile)?.to_string())?)
 }

@@ -153,8 +153,9 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
             return Some(self.given_up(queued));
         }
         let mut routed = match self.router.answer(utterance, ready, queued.since, stop, &mut tell) {
+            // What comes after the run was given up is not told.
+            Ok(_) | Err(_) if self.stop.is_aborted() => return Some(self.given_up(queued)),
             Ok(routed) => routed,
-            Err(_) if self.stop.is_aborted() => return Some(self.given_up(queued)),
             Err(unanswered) => return self.unanswered(queued, &unanswered, begun),
         };
         self.speculations.used += u64::from(speculative && routed.route == Route::Local);

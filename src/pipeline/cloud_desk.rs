@@ -79,23 +79,26 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The answer, if it comes before `deadline`.
-    pub(super) fn wait_until(&self, deadline: Instant) -> Option<Answer> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match self.answer.recv_timeout(left) {
-            Ok(answer) => Some(answer),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(RecognizerError::Cancelled)),
+    /// The answer, if it comes before `deadline`; `Cancelled` once `stop` says that it is not waited for any more.
+    pub(super) fn wait_until(&self, deadline: Instant, stop: &AtomicBool) -> Option<Answer> {
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Some(Err(RecognizerError::Cancelled));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.answer.recv_timeout(left.min(super::POLL)) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Timeout) if left <= super::POLL => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Some(Err(RecognizerError::Cancelled)),
+            }
         }
     }
 
-    /// The answer, unless `stop` says that it is not waited for any more.
+    /// The answer, unless `stop`.
     pub(super) fn wait_unless(&self, stop: &AtomicBool) -> Answer {
         loop {
-            if stop.load(Ordering::Relaxed) {
-                return Err(RecognizerError::Cancelled);
-            }
-            if let Some(answer) = self.wait_until(Instant::now() + super::POLL) {
+            if let Some(answer) = self.wait_until(Instant::now() + super::POLL, stop) {
                 return answer;
             }
         }

@@ -1,6 +1,6 @@
 //! The router: one utterance to the engine that the policy wants, or to the one that is there.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cloud_desk::{CloudDesk, Request};
@@ -224,6 +224,10 @@ impl<'a> Router<'a> {
         tell: &mut dyn FnMut(Event),
     ) -> Result<Routed, Unanswered> {
         let local = self.here(utterance, ready, (Reason::Policy, false), stop);
+        // Given up: then nobody else is asked, either.
+        if stop.load(Ordering::Relaxed) {
+            return local;
+        }
         let reason = match &local {
             // Silence has no confidence, and is nobody else's to hear.
             Ok(routed) => match routed.transcript.confidence() {
@@ -233,7 +237,7 @@ impl<'a> Router<'a> {
             Err(_) => Reason::LocalFailed,
         };
         let why_not = match self.ask(utterance, tell) {
-            Ok(request) => match request.wait_until(self.end_of(since)) {
+            Ok(request) => match request.wait_until(self.end_of(since), stop) {
                 Some(answer) => match self.of_cloud(answer, utterance, reason) {
                     Ok(routed) => return Ok(routed),
                     Err(error) => (reason_of(&error), error.retry_later()),
@@ -268,7 +272,7 @@ impl<'a> Router<'a> {
                 since + (end - since).saturating_sub(needs)
             }
         };
-        let mut answer = request.wait_until(begin);
+        let mut answer = request.wait_until(begin, stop);
         let mut here = ready;
         if answer.is_none() && here.is_none() {
             here = match self.recognize_here(utterance, &request.answered) {
@@ -280,7 +284,7 @@ impl<'a> Router<'a> {
                     None
                 }
             };
-            answer = request.wait_until(end);
+            answer = request.wait_until(end, stop);
         }
         let (reason, wants_cloud) = match answer {
             Some(answer) => match self.of_cloud(answer, utterance, Reason::Policy) {

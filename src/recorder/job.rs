@@ -23,13 +23,15 @@ pub(super) enum Job {
         feedback: Feedback,
         unix_ms: u64,
     },
-    /// The run ended as it should.
+    /// The run ended as it should. What the user makes of it may still come.
     End {
         audio_ms: u64,
         utterances: u64,
         unix_ms: u64,
+        /// Told how many records there were.
+        done: SyncSender<u64>,
     },
-    /// The run was given up.
+    /// Nothing more comes. Before an end: the run was given up.
     Stop,
 }
 
@@ -53,9 +55,9 @@ impl Job {
         Self::Feedback { feedback: feedback.clone(), unix_ms: now_unix_ms() }
     }
 
-    pub(super) fn of_end(summary: &RunSummary) -> Self {
+    pub(super) fn of_end(summary: &RunSummary, done: SyncSender<u64>) -> Self {
         let audio_ms = (summary.audio_s * 1e3).round() as u64;
-        Self::End { audio_ms, utterances: summary.utterances, unix_ms: now_unix_ms() }
+        Self::End { audio_ms, utterances: summary.utterances, unix_ms: now_unix_ms(), done }
     }
 
     /// To the recorder's thread, if there is room.

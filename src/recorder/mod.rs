@@ -101,7 +101,7 @@ pub struct RecorderTotals {
 pub struct TelemetryRecorder {
     jobs: SyncSender<Job>,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<u64>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl TelemetryRecorder {
@@ -131,28 +131,32 @@ impl TelemetryRecorder {
         Job::of_feedback(feedback).hand_in(&self.jobs, &self.shared);
     }
 
-    /// For threads that take feedback: hands it in as long as the recorder runs.
+    /// For threads that take feedback: hands it in until the recorder is dropped.
     pub fn feedback_desk(&self) -> FeedbackDesk {
         FeedbackDesk { jobs: self.jobs.clone(), shared: self.shared.clone() }
     }
 
-    /// Ends the session: records what waits, a last heartbeat and the end. Waits for the sink.
-    pub fn finish(mut self, summary: &RunSummary) -> RecorderTotals {
-        let records = self.end(Job::of_end(summary));
-        RecorderTotals { records, lost: self.shared.lost() }
+    /// Records what waits, a last heartbeat and the end of the session. Waits for the sink. Feedback is still taken, until
+    /// this is dropped.
+    pub fn end(&self, summary: &RunSummary) -> RecorderTotals {
+        let (done, told) = sync_channel(1);
+        // Nobody listens if the thread panicked; its own message was printed.
+        let _ = self.jobs.send(Job::of_end(summary, done));
+        RecorderTotals { records: told.recv().unwrap_or_default(), lost: self.shared.lost() }
     }
 
-    fn end(&mut self, job: Job) -> u64 {
-        let Some(thread) = self.thread.take() else { return 0 };
-        // Nobody listens if the thread panicked; its own message was printed.
-        let _ = self.jobs.send(job);
-        thread.join().unwrap_or_default()
+    /// The same for the last time.
+    pub fn finish(self, summary: &RunSummary) -> RecorderTotals {
+        self.end(summary)
     }
 }
 
 impl Drop for TelemetryRecorder {
     fn drop(&mut self) {
-        self.end(Job::Stop);
+        let _ = self.jobs.send(Job::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -51,8 +51,8 @@ impl RecorderThread {
         thread
     }
 
-    /// Records until the run ends; returns how many.
-    pub(super) fn run(mut self, jobs: &Receiver<Job>) -> u64 {
+    /// Records until the run ends, and then what the user makes of it, until nothing more comes.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         let session = self.session();
         self.put(now_unix_ms(), Record::Session(session), Texts::default());
         let mut pulse = self.began + self.options.heartbeat;
@@ -60,19 +60,32 @@ impl RecorderThread {
             match jobs.recv_timeout(pulse.saturating_duration_since(Instant::now())) {
                 Ok(Job::Event { event, unix_ms, .. }) => self.hear(&event, unix_ms),
                 Ok(Job::Feedback { feedback, unix_ms }) => self.feedback(&feedback, unix_ms),
-                Ok(Job::End { audio_ms, utterances, unix_ms }) => {
+                Ok(Job::End { audio_ms, utterances, unix_ms, done }) => {
                     self.health(unix_ms);
                     let session = SessionRecord { ended: true, audio_ms, utterances, ..self.session() };
                     self.put(unix_ms, Record::Session(session), Texts::default());
-                    return self.records;
+                    // Nobody waits any more: then nobody misses it.
+                    let _ = done.send(self.records);
+                    return self.afterwards(jobs);
                 }
-                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return self.records,
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = Instant::now();
             if now >= pulse {
                 self.health(now_unix_ms());
                 pulse = now + self.options.heartbeat;
+            }
+        }
+    }
+
+    /// A text is often corrected when nobody listens any more.
+    fn afterwards(&mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            match job {
+                Job::Feedback { feedback, unix_ms } => self.feedback(&feedback, unix_ms),
+                Job::Stop => return,
+                Job::Event { .. } | Job::End { .. } => self.shared.lose(),
             }
         }
     }

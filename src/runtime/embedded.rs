@@ -7,14 +7,17 @@
 //! ```
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use super::engines::Setup;
 use super::error::{ErrorKind, SetupError};
-use super::reporting::Outlet;
+use super::input::Input;
+use super::reporting::{Outlet, OutletStatus};
 use super::routing::Routing;
-use super::session::{Input, Session, SessionEvent, locked};
+use super::run::Shared;
+use super::session::{Session, SessionEvent, locked};
 use crate::asr::Recognizer;
 use crate::asr::whisper::WhisperRecognizer;
 use crate::config::Profile;
@@ -32,11 +35,32 @@ pub struct RuntimeOptions {
     pub model_folder: Option<PathBuf>,
     /// Where utterances and records that wait are kept, unless the profile says; the user's data folder by default.
     pub data_folder: Option<PathBuf>,
+    /// Where packed weights are kept, which are made once from a model and mapped from then on; a folder in that of the
+    /// models by default. Models that come with an app often lie where nothing can be written.
+    pub cache_folder: Option<PathBuf>,
     /// Whether live sessions tell what an unfinished utterance sounds like so far.
     pub partials: bool,
 }
 
-/// Loaded engines, and the way to the collection server. Dropping it sends for a few seconds what waits.
+impl RuntimeOptions {
+    /// The profile, with what waits below `data_folder` unless it says where.
+    pub(super) fn placed_profile(&self) -> Profile {
+        let mut profile = self.profile.clone();
+        if let Some(folder) = &self.data_folder {
+            let place = |wanted: &mut PathBuf, name: &str| {
+                if wanted.as_os_str().is_empty() {
+                    *wanted = folder.join(name);
+                }
+            };
+            place(&mut profile.spool.folder, "spool");
+            place(&mut profile.telemetry.folder, "telemetry");
+        }
+        profile
+    }
+}
+
+/// Loaded engines, and the way to the collection server. Dropping it lets a session that runs go on;
+/// [`close`](Self::close) ends it.
 pub struct Runtime(Arc<Inner>);
 
 /// What sessions share.
@@ -44,9 +68,41 @@ pub(super) struct Inner {
     pub(super) profile: Profile,
     pub(super) profile_name: String,
     pub(super) partials: bool,
-    pub(super) outlet: Option<Outlet>,
-    notices: Vec<String>,
-    parts: Mutex<Option<Parts>>,
+    pub(super) notices: Vec<String>,
+    outlet: Mutex<Option<Arc<Outlet>>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `None` while a session has them.
+    parts: Option<Parts>,
+    closed: bool,
+    /// The session that began last.
+    latest: Weak<Shared>,
+}
+
+impl Inner {
+    pub(super) fn is_closed(&self) -> bool {
+        locked(&self.state).closed
+    }
+
+    pub(super) fn outlet(&self) -> Option<Arc<Outlet>> {
+        locked(&self.outlet).clone()
+    }
+
+    /// A new session begins: the one before takes no more feedback.
+    pub(super) fn goes_on_with(&self, shared: &Arc<Shared>) {
+        let before = {
+            let mut state = locked(&self.state);
+            if state.closed {
+                shared.cancel();
+            }
+            std::mem::replace(&mut state.latest, Arc::downgrade(shared))
+        };
+        if let Some(before) = before.upgrade() {
+            before.retire();
+        }
+    }
 }
 
 /// What one session at a time uses.
@@ -71,7 +127,7 @@ pub(super) struct Lease {
 
 impl Lease {
     fn of(inner: &Arc<Inner>) -> Option<Self> {
-        let parts = locked(&inner.parts).take()?;
+        let parts = locked(&inner.state).parts.take()?;
         Some(Self { inner: inner.clone(), parts: Some(parts) })
     }
 
@@ -91,7 +147,10 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(parts) = self.parts.take() {
-            *locked(&self.inner.parts) = Some(parts);
+            let mut state = locked(&self.inner.state);
+            if !state.closed {
+                state.parts = Some(parts);
+            }
         }
     }
 }
@@ -102,33 +161,39 @@ impl Runtime {
     /// # Errors
     /// [`SetupError`]: a model is missing, the profile contradicts itself, a folder cannot be used.
     pub fn open(options: RuntimeOptions) -> Result<Self, SetupError> {
-        let RuntimeOptions { mut profile, profile_name, model_folder, data_folder, partials } = options;
-        if let Some(folder) = data_folder {
-            let below = |folder: &Path, name: &str| folder.join(name);
-            if profile.spool.folder.as_os_str().is_empty() {
-                profile.spool.folder = below(&folder, "spool");
-            }
-            if profile.telemetry.folder.as_os_str().is_empty() {
-                profile.telemetry.folder = below(&folder, "telemetry");
-            }
-        }
-        let models = match model_folder {
+        let profile = options.placed_profile();
+        let models = match options.model_folder {
             Some(folder) => ModelStore::open(folder),
             None => ModelStore::open_default()?,
         };
         let mut notices = Vec::new();
         let mut notice = |text: &str| notices.push(text.to_owned());
-        let setup = Setup::new(&profile, &models);
+        let mut setup = Setup::new(&profile, &models);
+        if let Some(folder) = options.cache_folder {
+            setup.packed = folder;
+        }
         let endpointer = setup.endpointer()?;
         let routing = Routing::live(&setup, &mut notice)?;
         let local = match routing.uses_local() {
             true => Some(setup.recognizer()?.0),
             false => None,
         };
-        let profile_name = if profile_name.is_empty() { "app".to_owned() } else { profile_name };
+        let profile_name = match options.profile_name.is_empty() {
+            true => "app".to_owned(),
+            false => options.profile_name,
+        };
         let outlet = Outlet::open(&profile, &profile_name, &mut notice)?;
-        let parts = Mutex::new(Some(Parts { endpointer, local, routing }));
-        Ok(Self(Arc::new(Inner { profile, profile_name, partials, outlet, notices, parts })))
+        // Who lets it go without closing it does not want to wait.
+        let outlet = outlet.map(|outlet| Arc::new(outlet.patience(Duration::ZERO)));
+        let parts = Some(Parts { endpointer, local, routing });
+        Ok(Self(Arc::new(Inner {
+            profile,
+            profile_name,
+            partials: options.partials,
+            notices,
+            outlet: Mutex::new(outlet),
+            state: Mutex::new(State { parts, closed: false, latest: Weak::new() }),
+        })))
     }
 
     /// What people must know: what leaves this device, where to, and why. To be shown before the first session.
@@ -136,24 +201,55 @@ impl Runtime {
         &self.0.notices
     }
 
-    /// Starts a session. There is one at a time. `on_event` is called from the session's thread, never twice at once; while
-    /// it runs the pipeline goes on, and waits only when a thousand events are ahead of it.
+    /// What waits for the collection server, and how sending goes; `None` where the profile has no telemetry.
+    pub fn outlet_status(&self) -> Option<OutletStatus> {
+        self.0.outlet().map(|outlet| outlet.status())
+    }
+
+    /// Starts a session. There is one at a time. `on_event` is called from the session's thread, never twice at once, and
+    /// maybe before this returns; while it runs the pipeline goes on, and waits only when a thousand events are ahead of it.
     ///
     /// # Errors
-    /// [`SetupError`]: another session runs ([`ErrorKind::Usage`]), the file or microphone cannot be opened.
+    /// [`SetupError`]: another session runs or the runtime is closed ([`ErrorKind::Usage`]), the file or microphone cannot
+    /// be opened.
     pub fn start(
         &self,
         input: &Input,
-        mut on_event: impl FnMut(SessionEvent) + Send + 'static,
+        on_event: impl FnMut(SessionEvent) + Send + 'static,
     ) -> Result<Session, SetupError> {
         let Some(lease) = Lease::of(&self.0) else {
-            let message = "another session of this runtime is running, or failed: finish or cancel it first, or open \
-                           another runtime";
+            let message = match self.0.is_closed() {
+                true => "this runtime is closed: open another",
+                false => {
+                    "another session of this runtime is running, or failed inside: finish or cancel it and wait for \
+                     its end; if there is none, close this runtime and open another"
+                }
+            };
             return Err(SetupError::new(ErrorKind::Usage, message));
         };
-        for notice in &self.0.notices {
-            on_event(SessionEvent::Notice(notice.clone()));
-        }
         Session::start(lease, input, on_event)
+    }
+
+    /// Ends everything: a session that runs is cancelled and waited for, what waits for the collection server is sent for at
+    /// most `flush`, models, spool and journal are let go. Another runtime can use the same folders then. From a session's
+    /// own callback it does not wait, and the session's end does the rest. What was not sent lies on disk.
+    pub fn close(&self, flush: Duration) {
+        let (parts, latest) = {
+            let mut state = locked(&self.0.state);
+            state.closed = true;
+            (state.parts.take(), state.latest.upgrade())
+        };
+        drop(parts);
+        if let Some(session) = latest {
+            session.cancel();
+            if !session.is_own_thread() {
+                // How it ended was told to whom it concerns.
+                let _ = session.wait();
+                session.retire();
+            }
+        }
+        if let Some(outlet) = locked(&self.0.outlet).take().and_then(Arc::into_inner) {
+            outlet.close(flush);
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::models::ModelStore;
 use crate::vad::{EnergyVad, SileroVad, VoiceActivityDetector};
 
 /// What recognizers and detectors are loaded from.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Setup<'a> {
     /// What is wanted.
     pub profile: &'a Profile,
@@ -22,12 +22,14 @@ pub struct Setup<'a> {
     pub models: &'a ModelStore,
     /// Instruction set; the best by default.
     pub isa: Option<Isa>,
+    /// Where packed weights are kept; [`packed_folder`] by default.
+    pub packed: PathBuf,
 }
 
 impl<'a> Setup<'a> {
     /// The profile's engines from `models`.
     pub fn new(profile: &'a Profile, models: &'a ModelStore) -> Self {
-        Self { profile, models, isa: None }
+        Self { profile, models, isa: None, packed: packed_folder(models) }
     }
 
     /// The recognizer, and how long it took to load.
@@ -51,7 +53,8 @@ impl<'a> Setup<'a> {
         let how = LoadOptions {
             precision: self.profile.whisper.precision,
             threads,
-            cache: Some(packed_folder(self.models)),
+            cache: Some(self.packed.clone()),
+            root: Some(self.models.root().to_owned()),
             isa: self.isa,
         };
         let path = self.models.locate(model)?;

@@ -10,17 +10,26 @@
 
 mod embedded;
 mod engines;
+mod enrolment;
 mod error;
+mod input;
+mod logs;
 #[cfg_attr(not(feature = "telemetry"), path = "reporting_off.rs")]
 pub mod reporting;
 mod routing;
+mod run;
 mod session;
 mod thermal;
 
 pub use embedded::{Runtime, RuntimeOptions};
 pub use engines::{Setup, packed_folder};
+pub use enrolment::Enrolled;
+#[cfg(feature = "telemetry")]
+pub use enrolment::{enroll, erase};
 pub use error::{ErrorKind, SetupError, kind_of};
-pub use reporting::{Outlet, RunRecorder};
+pub use input::Input;
+pub use logs::{LogLevel, tell_logs};
+pub use reporting::{Outlet, OutletStatus, RunRecorder};
 pub use routing::{Notice, Routing, data_folder, do_not_track, open_spool, spool_folder};
-pub use session::{Input, Session, SessionEnd, SessionEvent};
+pub use session::{Session, SessionEnd, SessionEvent};
 pub use thermal::Thermal;

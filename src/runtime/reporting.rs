@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::actions::Feedback;
 use crate::config::{Metered, OnMetered, Profile, SyncWhen};
 use crate::pipeline::{Event, RunSummary};
 use crate::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder, new_session_id};
@@ -31,8 +32,29 @@ const CLIPS_TO_RECORDS: u64 = 8;
 pub struct Outlet {
     sinks: Arc<Sinks>,
     uploader: Option<Uploader>,
+    journal: Option<Arc<Journal>>,
     /// Where the journal lies.
     folder: Option<PathBuf>,
+    patience: Duration,
+}
+
+/// What waits for the collection server, and how sending goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutletStatus {
+    /// Records that wait on disk.
+    pub records: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// Records that were given up since the journal began.
+    pub lost: u64,
+    /// Failures to send in a row; 0 after a success.
+    pub failures: u32,
+    /// The last failure since the last success.
+    pub last_error: Option<String>,
+    /// When the server last took something, ms since 1970-01-01 UTC.
+    pub last_accepted_unix_ms: Option<u64>,
+    /// It waits for a network that is not metered.
+    pub waits_for_network: bool,
 }
 
 impl Outlet {
@@ -50,10 +72,17 @@ impl Outlet {
             return Ok(None);
         }
         let mut sinks: Vec<Arc<dyn RecordSink>> = Vec::new();
-        let mut outlet = Self { sinks: Arc::new(Sinks(Vec::new())), uploader: None, folder: None };
+        let mut outlet = Self {
+            sinks: Arc::new(Sinks(Vec::new())),
+            uploader: None,
+            journal: None,
+            folder: None,
+            patience: FLUSH,
+        };
         if !profile.telemetry.url.is_empty() {
             let outbox = Outbox::open_to_send(profile, notice)?;
             outlet.folder = Some(folder(profile)?);
+            outlet.journal = Some(outbox.journal.clone());
             let settings = settings(profile)?;
             disclose(profile, &settings.host(), notice);
             outlet.uploader = Some(Uploader::start(
@@ -97,6 +126,34 @@ impl Outlet {
             uploader.wake();
         }
     }
+
+    /// How long its end sends what waits; 5 s by default.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How it goes.
+    pub fn status(&self) -> OutletStatus {
+        let journal = self.journal.as_ref().map(|journal| journal.stats());
+        let (records, bytes, lost) =
+            journal.map_or((0, 0, 0), |stats| (stats.records, stats.bytes, stats.lost));
+        let upload = self.uploader.as_ref().map(Uploader::status).unwrap_or_default();
+        OutletStatus {
+            records,
+            bytes,
+            lost,
+            failures: upload.failures,
+            last_error: upload.last_error,
+            last_accepted_unix_ms: upload.last_accepted_unix_ms,
+            waits_for_network: upload.waits_for_network,
+        }
+    }
+
+    /// Sends what waits for at most `within`, then ends; the rest stays on disk.
+    pub fn close(self, within: Duration) {
+        drop(self.patience(within));
+    }
 }
 
 impl Drop for Outlet {
@@ -104,7 +161,7 @@ impl Drop for Outlet {
     fn drop(&mut self) {
         if let Some(uploader) = self.uploader.take() {
             uploader.wake();
-            if !uploader.flush(FLUSH) {
+            if !uploader.flush(self.patience) {
                 tracing::info!("records wait on disk for the next time");
             }
         }
@@ -125,9 +182,14 @@ impl RunRecorder {
         self.0.feedback_desk()
     }
 
-    /// Ends the session's records.
-    pub fn finish(self, summary: &RunSummary) {
-        let totals = self.0.finish(summary);
+    /// Takes note of what the user made of an answer. Never waits.
+    pub fn take(&self, feedback: &Feedback) {
+        self.0.feedback(feedback);
+    }
+
+    /// Ends the run's records, but for feedback.
+    pub fn end(&self, summary: &RunSummary) {
+        let totals = self.0.end(summary);
         if totals.lost > 0 {
             tracing::warn!("{} records were not made: the recorder was too far behind", totals.lost);
         }

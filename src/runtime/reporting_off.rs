@@ -1,7 +1,10 @@
 //! In builds without telemetry: a profile that asks for it is refused, not ignored.
 
+use std::time::Duration;
+
 use super::error::{ErrorKind, SetupError};
 use super::routing::Notice;
+use crate::actions::Feedback;
 use crate::config::Profile;
 use crate::pipeline::{Event, RunSummary};
 use crate::recorder::{FeedbackDesk, RecorderOptions};
@@ -11,6 +14,25 @@ pub enum Outlet {}
 
 /// There is none.
 pub enum RunRecorder {}
+
+/// There is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutletStatus {
+    /// Records that wait on disk.
+    pub records: u64,
+    /// Their size.
+    pub bytes: u64,
+    /// Records that were given up since the journal began.
+    pub lost: u64,
+    /// Failures to send in a row; 0 after a success.
+    pub failures: u32,
+    /// The last failure since the last success.
+    pub last_error: Option<String>,
+    /// When the server last took something, ms since 1970-01-01 UTC.
+    pub last_accepted_unix_ms: Option<u64>,
+    /// It waits for a network that is not metered.
+    pub waits_for_network: bool,
+}
 
 impl Outlet {
     /// Refuses a profile that asks for one.
@@ -44,6 +66,21 @@ impl Outlet {
     pub fn wake(&self) {
         match *self {}
     }
+
+    /// Cannot be called.
+    pub fn patience(self, _patience: Duration) -> Self {
+        match self {}
+    }
+
+    /// Cannot be called.
+    pub fn status(&self) -> OutletStatus {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn close(self, _within: Duration) {
+        match self {}
+    }
 }
 
 impl RunRecorder {
@@ -58,7 +95,12 @@ impl RunRecorder {
     }
 
     /// Cannot be called.
-    pub fn finish(self, _summary: &RunSummary) {
-        match self {}
+    pub fn take(&self, _feedback: &Feedback) {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    pub fn end(&self, _summary: &RunSummary) {
+        match *self {}
     }
 }

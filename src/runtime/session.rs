@@ -1,73 +1,47 @@
 //! [`Session`]: one run of the pipeline in a thread of its own, fed and ended from other threads.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle, ThreadId};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use serde_json::json;
 
-use super::embedded::{Inner, Lease, Parts};
+use super::embedded::{Lease, Parts};
 use super::error::{ErrorKind, SetupError};
-use super::reporting::RunRecorder;
-use super::thermal::Thermal;
+use super::input::{Input, Opened};
+use super::run::{Run, Shared};
 use crate::actions::Feedback;
-use crate::asr::Recognizer;
-use crate::audio::{
-    AudioSource, FileSource, NativeFormat, PcmSample, PushError, PushWriter, SampleRate, WhenFull,
-    push_stream,
-};
-use crate::pipeline::{Event, Pipeline, RunSummary, StopSignal};
-use crate::recorder::FeedbackDesk;
-
-/// Room for pushed audio. 10 s: a device under load catches up, for at most 2 MB.
-const ROOM: Duration = Duration::from_secs(10);
-
-/// Where a session's audio comes from.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// The app hands it over with [`Session::push`].
-    Pushed {
-        /// Frames per second.
-        rate_hz: u32,
-        /// Samples per frame, interleaved.
-        channels: u16,
-        /// It comes as it is spoken: nobody may wait for it, and its latency is measured. Otherwise a push waits for room.
-        live: bool,
-    },
-    /// A recording, as fast as it is recognized.
-    File(PathBuf),
-    /// A microphone that the library opens: its id or a part of its name, the system's default if empty.
-    #[cfg(feature = "capture")]
-    Microphone(String),
-}
+use crate::audio::{PcmSample, PushError};
+use crate::pipeline::{Event, RunSummary};
 
 /// What a session tells, in order, from one thread.
 pub enum SessionEvent {
-    /// What people must know, such as what leaves this device and why.
+    /// What people must know, such as what leaves this device and why. Told first.
     Notice(String),
     /// What the pipeline says.
     Pipeline(Box<Event>),
-    /// The last: how it ended.
-    Ended(Result<Box<RunSummary>, SetupError>),
+    /// The last.
+    Ended {
+        /// How it ended.
+        end: Result<Box<RunSummary>, SetupError>,
+        /// It was given up, and not all that was said has an answer.
+        cancelled: bool,
+    },
 }
 
 impl SessionEvent {
     /// As the command line prints it: an object with its name in `event`.
     pub fn to_json(&self) -> serde_json::Value {
-        let named = |value: serde_json::Result<serde_json::Value>, name: &str| {
-            let mut value = value.unwrap_or_default();
-            value["event"] = name.into();
-            value
-        };
         match self {
             Self::Notice(text) => json!({ "event": "notice", "text": text }),
             // Numbers and texts: nothing that JSON cannot have.
             Self::Pipeline(event) => serde_json::to_value(event).unwrap_or_default(),
-            Self::Ended(Ok(summary)) => named(serde_json::to_value(summary), "summary"),
-            Self::Ended(Err(error)) => json!({ "event": "error", "error": error.to_string() }),
+            Self::Ended { end: Ok(summary), cancelled } => {
+                let mut value = serde_json::to_value(summary).unwrap_or_default();
+                value["event"] = "summary".into();
+                value["cancelled"] = (*cancelled).into();
+                value
+            }
+            Self::Ended { end: Err(error), .. } => json!({ "event": "error", "error": error.to_string() }),
         }
     }
 }
@@ -75,14 +49,10 @@ impl SessionEvent {
 /// How a session ended.
 pub type SessionEnd = Result<RunSummary, SetupError>;
 
-/// Audio goes in, events come out. Dropping it cancels it.
+/// Audio goes in, events come out. Dropping it closes it.
 pub struct Session {
-    writer: Mutex<Option<PushWriter>>,
-    stop: StopSignal,
-    desk: Option<FeedbackDesk>,
-    ended: Mutex<Receiver<SessionEnd>>,
+    shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    thread_id: ThreadId,
 }
 
 impl Session {
@@ -90,67 +60,26 @@ impl Session {
     pub(super) fn start(
         lease: Lease,
         input: &Input,
-        mut on_event: impl FnMut(SessionEvent) + Send + 'static,
+        on_event: impl FnMut(SessionEvent) + Send + 'static,
     ) -> Result<Self, SetupError> {
         let inner = lease.inner.clone();
-        let Opened { source, writer, live } = Opened::of(&inner, input)?;
+        let Opened { source, writer, live } = Opened::of(input, inner.profile.channels())?;
+        let outlet = inner.outlet();
         let engine = lease.parts().map_or_else(String::new, Parts::engine);
-        let mut run = inner.profile.recorder_options(&inner.profile_name, &engine);
-        run.replayed = !live;
-        run.shadow_engine = lease.parts().and_then(|parts| parts.routing.shadow_engine());
-        let recorder = inner.outlet.as_ref().map(|outlet| outlet.recorder(run)).transpose()?;
-        let desk = recorder.as_ref().map(RunRecorder::desk);
-        let stop = StopSignal::default();
-        let (ended, end) = channel();
-        let signal = stop.clone();
+        let mut record = inner.profile.recorder_options(&inner.profile_name, &engine);
+        record.replayed = !live;
+        record.shadow_engine = lease.parts().and_then(|parts| parts.routing.shadow_engine());
+        let recorder = outlet.as_ref().map(|outlet| outlet.recorder(record)).transpose()?;
         let mut options = inner.profile.pipeline_options(live, inner.partials);
         // Figures need the audio, of recordings as well.
         options.keep_input = recorder.is_some();
-        let thermal = Thermal::watch(&inner.profile.thermal, &options.relief);
-        let run = move || {
-            let end = lease.run(|Parts { endpointer, local, routing }| {
-                let local = local.as_mut().map(|local| local as &mut dyn Recognizer);
-                let engines = routing.engines(local);
-                Pipeline::with_engines(endpointer, engines, options).run(source, &signal, &mut |event| {
-                    if let Some(recorder) = &recorder {
-                        recorder.hear(&event);
-                    }
-                    on_event(SessionEvent::Pipeline(Box::new(event)));
-                })
-            });
-            let end = match end {
-                Some(end) => end.map_err(SetupError::from),
-                None => Err(SetupError::new(
-                    ErrorKind::Internal,
-                    "the session failed: open the runtime again, and please report it",
-                )),
-            };
-            drop(thermal);
-            if let Some(recorder) = recorder {
-                recorder.finish(end.as_ref().unwrap_or(&RunSummary::default()));
-            }
-            if let Some(outlet) = &inner.outlet {
-                outlet.wake();
-            }
-            let told = match &end {
-                Ok(summary) => Ok(Box::new(summary.clone())),
-                Err(error) => Err(SetupError::new(error.kind(), error.to_string())),
-            };
-            // Whoever waits in `finish` goes on when all has been told.
-            let _ = catch_unwind(AssertUnwindSafe(|| on_event(SessionEvent::Ended(told))));
-            let _ = ended.send(end);
-        };
-        let thread = thread::Builder::new().name("session".to_owned()).spawn(run);
+        let shared = Arc::new(Shared::new(live, writer, recorder));
+        inner.goes_on_with(&shared);
+        let run = Run { shared: shared.clone(), inner, outlet, options, on_event };
+        let thread = thread::Builder::new().name("session".to_owned()).spawn(move || run.run(lease, source));
         // Without a thread the engines are gone with it.
         let thread = thread.map_err(|e| SetupError::from(e).context("no thread for the session"))?;
-        Ok(Self {
-            writer: Mutex::new(writer),
-            stop,
-            desk,
-            ended: Mutex::new(end),
-            thread_id: thread.thread().id(),
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands interleaved samples over, whole frames, in [-1, 1] or 16 bits; gives the number of frames that were lost
@@ -160,96 +89,94 @@ impl Session {
     /// # Errors
     /// [`PushError`].
     pub fn push<T: PcmSample>(&self, interleaved: &[T]) -> Result<usize, PushError> {
-        match &mut *locked(&self.writer) {
+        match &mut *locked(&self.shared.writer) {
             Some(writer) => writer.push(interleaved),
             None => Err(PushError::Closed),
         }
     }
 
-    /// What the user made of an utterance. It is recorded where telemetry is on.
-    pub fn feedback(&self, feedback: &Feedback) {
-        if let Some(desk) = &self.desk {
-            desk.take(feedback);
+    /// What the user made of an utterance, while the session runs or afterwards, until it is closed or its runtime starts
+    /// another one. It is recorded where telemetry is on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] where telemetry is on and this session's records are closed.
+    pub fn feedback(&self, feedback: &Feedback) -> Result<(), SetupError> {
+        match &*locked(&self.shared.recorder) {
+            Some(recorder) => recorder.take(feedback),
+            None if self.shared.recorded => {
+                let message = "this session's records are closed: say what the user made of a text before the next \
+                               session begins";
+                return Err(SetupError::new(ErrorKind::Usage, message));
+            }
+            None => {}
         }
+        Ok(())
     }
 
-    /// Ends the audio, waits for the last answer and for the callback of the end.
+    /// Ends the audio, waits for the last answer and for the callback of the end. Whoever asks again, or beside, is told the
+    /// same.
     ///
     /// # Errors
     /// What ended the run early; [`ErrorKind::Usage`] if it is called from the session's own callback, which would wait for
-    /// itself, or again.
+    /// itself.
     pub fn finish(&self) -> SessionEnd {
-        self.refuse_own_thread()?;
-        drop(locked(&self.writer).take());
-        let end = locked(&self.ended).recv();
-        end.unwrap_or_else(|_| Err(SetupError::new(ErrorKind::Usage, "the session has ended already")))
+        self.end_of_audio()?;
+        self.shared.wait()
     }
 
-    /// Ends what has no end of its own, such as a microphone: what was heard is still answered.
-    pub fn stop(&self) {
-        self.stop.stop();
-    }
-
-    /// Gives the run up: what has no answer gets none. It may be called from everywhere, and does not wait; the callback
-    /// hears of the end.
-    pub fn cancel(&self) {
-        self.stop.abort();
-    }
-
-    fn refuse_own_thread(&self) -> Result<(), SetupError> {
-        match thread::current().id() == self.thread_id {
-            true => Err(SetupError::new(
-                ErrorKind::Usage,
-                "this waits for the session's end and may not be called from its callback: cancel instead",
-            )),
-            false => Ok(()),
+    /// Ends the audio: what was heard until now is still answered. It does not wait.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if it is called from the session's own callback.
+    pub fn end_of_audio(&self) -> Result<(), SetupError> {
+        if self.shared.is_own_thread() {
+            let message = "this ends the session, and may not be called from its callback: cancel instead";
+            return Err(SetupError::new(ErrorKind::Usage, message));
         }
+        // A recording ends by itself, a microphone when it is told.
+        if locked(&self.shared.writer).take().is_none() && self.shared.live {
+            self.shared.stop.stop();
+        }
+        Ok(())
+    }
+
+    /// Gives the run up: what has no answer gets none, and nothing more is sent anywhere. It may be called from everywhere,
+    /// and does not wait; the callback hears of the end.
+    pub fn cancel(&self) {
+        self.shared.cancel();
+    }
+
+    /// Whether it was given up.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.stop.is_aborted()
+    }
+
+    /// Gives the run up, tells nothing more, and waits until its thread is gone, unless this is that thread. Whatever the
+    /// callback uses may be freed then: other calls of this session that still wait come back.
+    pub fn close(&self) {
+        self.shared.mute();
+        self.shared.cancel();
+        if !self.shared.is_own_thread() {
+            // Held meanwhile: who closes it beside waits, too.
+            if let Some(thread) = locked(&self.thread).take() {
+                // Its panic was caught inside.
+                let _ = thread.join();
+            }
+            self.shared.retire();
+        }
+    }
+
+    /// The same without waiting; for owners whose callback lives as long as it is needed.
+    pub fn abandon(&self) {
+        self.shared.mute();
+        self.shared.cancel();
+        drop(locked(&self.thread).take());
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.cancel();
-        drop(locked(&self.writer).take());
-        let own = self.refuse_own_thread().is_err();
-        if let Some(thread) = locked(&self.thread).take().filter(|_| !own) {
-            // Its panic was caught inside.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// A source that runs.
-struct Opened {
-    source: Box<dyn AudioSource>,
-    writer: Option<PushWriter>,
-    live: bool,
-}
-
-impl Opened {
-    fn of(inner: &Inner, input: &Input) -> Result<Self, SetupError> {
-        let select = inner.profile.channels();
-        Ok(match input {
-            Input::Pushed { rate_hz, channels, live } => {
-                let rate = SampleRate::new(*rate_hz).ok_or_else(|| {
-                    let message = format!("{rate_hz} Hz is no rate that a source may have: 8000 to 192000");
-                    SetupError::new(ErrorKind::Audio, message)
-                })?;
-                let when_full = if *live { WhenFull::Lose } else { WhenFull::Wait };
-                let native = NativeFormat { rate, channels: *channels };
-                let (writer, source) = push_stream(native, select, ROOM, when_full)?;
-                Self { source: Box::new(source), writer: Some(writer), live: *live }
-            }
-            Input::File(path) => {
-                Self { source: Box::new(FileSource::open(path, select)?), writer: None, live: false }
-            }
-            #[cfg(feature = "capture")]
-            Input::Microphone(name) => {
-                let microphone = crate::audio::capture::Microphone::new().channel(select);
-                let microphone = if name.is_empty() { microphone } else { microphone.try_device(name)? };
-                Self { source: Box::new(microphone.open()?), writer: None, live: true }
-            }
-        })
+        self.close();
     }
 }
 

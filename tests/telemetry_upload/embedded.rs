@@ -1,11 +1,13 @@
 //! An app's sessions report and are compared as a device's are: what the profile says holds for both.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use earwitness::actions::Feedback;
 use earwitness::audio::{ChannelSelect, FileSource, read_all};
 use earwitness::config::Profile;
 use earwitness::models::ModelStore;
-use earwitness::runtime::{Input, Runtime, RuntimeOptions, SessionEvent};
+use earwitness::runtime::{ErrorKind, Input, Runtime, RuntimeOptions, SessionEvent};
 use earwitness::telemetry::{Outcome, Record, RecordLine};
 
 use crate::cloud_support::{FakeCloud, Reply};
@@ -61,13 +63,21 @@ fn an_apps_session_reaches_the_server_with_its_shadow_and_without_its_words() {
     assert_eq!(session.push(&samples), Ok(0));
     let summary = session.finish().unwrap();
     assert!(summary.shadow.is_some_and(|shadow| shadow.compared > 0));
-    drop(session);
+    // People correct what they see when nobody listens any more.
+    let correction = Feedback::named(0, "edited", Some("It was the worst of times.".to_owned())).unwrap();
+    session.feedback(&correction).unwrap();
     // A recording is recorded like what is live, and says so.
     let recorded =
         runtime.start(&Input::Pushed { rate_hz: 16_000, channels: 1, live: false }, |_| {}).unwrap();
     assert_eq!(recorded.push(&samples), Ok(0));
+    // The session before takes none any more, and says so.
+    assert_eq!(session.feedback(&correction).err().map(|e| e.kind()), Some(ErrorKind::Usage));
+    drop(session);
     let utterances_of_recording = recorded.finish().unwrap().utterances;
-    drop((recorded, runtime));
+    assert!(runtime.outlet_status().unwrap().last_error.is_none());
+    runtime.close(Duration::from_secs(30));
+    assert!(runtime.outlet_status().is_none());
+    drop(recorded);
     let got = got.lock().unwrap();
     let utterances: Vec<_> = got
         .iter()
@@ -86,6 +96,11 @@ fn an_apps_session_reaches_the_server_with_its_shadow_and_without_its_words() {
         assert!(utterance.input.native_rate_hz == Some(16_000) && utterance.output.words > 0);
     }
     assert!(got.iter().any(|line| matches!(line.record, Record::Shadow(_))));
+    let edits = got.iter().filter_map(|line| match &line.record {
+        Record::Feedback(feedback) => feedback.words,
+        _ => None,
+    });
+    assert_eq!(edits.collect::<Vec<_>>(), [6]);
     assert!(got.iter().all(|line| line.consented.is_none()));
     assert!(!serde_json::to_string(&*got).unwrap().contains("best of times"));
     assert!(*notices.lock().unwrap() > 0, "sessions tell it, too");

@@ -73,7 +73,8 @@ fn misuse_is_an_error_and_nothing_leaks() {
     let Speech { folder, models, raw, .. } = &speech();
     for name in ["misuse", "cycles"] {
         let source = root().join(format!("crates/ffi/tests/c/{name}.c"));
-        let program = compile("cc", &["-std=c11", "-pthread"], &source, folder.path());
+        let program =
+            compile("cc", &["-std=c11", "-D_POSIX_C_SOURCE=199309L", "-pthread"], &source, folder.path());
         run(Command::new(&program).arg(models).arg(raw));
         run(Command::new("valgrind")
             .args([

@@ -19,6 +19,9 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Folder for packed weights; without it they are made anew at each start.
     pub cache: Option<PathBuf>,
+    /// Packs are named by where the weights lie below this folder, so that a store which moves, as apps' do with an
+    /// update, keeps its packs. Weights elsewhere are named by their whole path.
+    pub root: Option<PathBuf>,
     /// Instruction set; the processor's best by default.
     pub isa: Option<Isa>,
 }
@@ -34,7 +37,7 @@ pub(super) fn open(path: &Path, how: &LoadOptions) -> Result<(Image, Vocabulary)
     let weights = load::weight_file(path)?;
     let folder = weights.parent().unwrap_or(Path::new(".")).to_owned();
     let packed = how.cache.as_ref().and_then(|cache| {
-        let source = source_name(&weights)?;
+        let source = source_name(&weights, how.root.as_deref())?;
         Some(cache.join(format!("{source}-{}-{}", state_name(&weights)?, suffix(how.precision))))
     });
     if let Some(file) = packed.as_deref().filter(|file| file.is_file()) {
@@ -54,7 +57,7 @@ pub(super) fn open(path: &Path, how: &LoadOptions) -> Result<(Image, Vocabulary)
             Ok(()) => {
                 drop(bytes);
                 let others = |name: &str| name.ends_with(&suffix(how.precision)) && !file.ends_with(name);
-                remove_packs(file.parent().unwrap_or(Path::new(".")), &weights, others);
+                remove_packs(file.parent().unwrap_or(Path::new(".")), &weights, how.root.as_deref(), others);
                 let damaged = |why| LoadError::Damaged { path: file.clone(), why };
                 return Ok((Image::open(&file).map_err(damaged)?, Vocabulary::from_pack(tokens, folder)));
             }
@@ -67,16 +70,16 @@ pub(super) fn open(path: &Path, how: &LoadOptions) -> Result<(Image, Vocabulary)
 }
 
 /// Removes what [`WhisperRecognizer::load_with`](super::WhisperRecognizer::load_with) keeps in the folder `cache`
-/// of the model at `path`, before the model itself is removed. A path that is no model has nothing there.
-pub fn forget_packed(cache: &Path, path: &Path) {
+/// of the model at `path` in the store `root`, before the model itself is removed. A path that is no model has nothing there.
+pub fn forget_packed(cache: &Path, path: &Path, root: &Path) {
     if let Ok(weights) = load::weight_file(path) {
-        remove_packs(cache, &weights, |_| true);
+        remove_packs(cache, &weights, Some(root), |_| true);
     }
 }
 
 /// Removes the packs of `weights` whose names `which` picks.
-fn remove_packs(cache: &Path, weights: &Path, which: impl Fn(&str) -> bool) {
-    let Some(source) = source_name(weights) else { return };
+fn remove_packs(cache: &Path, weights: &Path, root: Option<&Path>, which: impl Fn(&str) -> bool) {
+    let Some(source) = source_name(weights, root) else { return };
     for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
@@ -87,8 +90,12 @@ fn remove_packs(cache: &Path, weights: &Path, which: impl Fn(&str) -> bool) {
 }
 
 /// Where the weights lie, as part of a pack's name.
-fn source_name(weights: &Path) -> Option<String> {
-    Some(digest(&weights.canonicalize().ok()?.display().to_string()))
+fn source_name(weights: &Path, root: Option<&Path>) -> Option<String> {
+    let whole = weights.canonicalize().ok()?;
+    let below = root
+        .and_then(|root| root.canonicalize().ok())
+        .and_then(|root| whole.strip_prefix(root).ok().map(Path::to_owned));
+    Some(digest(&below.unwrap_or(whole).display().to_string()))
 }
 
 /// What the weights are, as part of a pack's name: a changed checkpoint has another.
@@ -139,17 +146,32 @@ mod tests {
             std::fs::create_dir(folder.path().join(model)).unwrap();
             std::fs::write(&weights, model).unwrap();
             for precision in [Precision::Int8, Precision::F32] {
-                let (source, state) = (source_name(&weights).unwrap(), state_name(&weights).unwrap());
+                let (source, state) = (source_name(&weights, None).unwrap(), state_name(&weights).unwrap());
                 names.push(format!("{source}-{state}-{}", suffix(precision)));
                 std::fs::write(cache.join(names.last().unwrap()), "pack").unwrap();
             }
         }
         let left = || names.iter().map(|name| cache.join(name).exists()).collect::<Vec<_>>();
-        remove_packs(&cache, &folder.path().join("one/model.bin"), |name| name.ends_with("f32.pack"));
+        remove_packs(&cache, &folder.path().join("one/model.bin"), None, |name| name.ends_with("f32.pack"));
         assert_eq!(left(), [true, false, true, true]);
-        forget_packed(&cache, &folder.path().join("one"));
+        let elsewhere = folder.path().join("elsewhere");
+        forget_packed(&cache, &folder.path().join("one"), &elsewhere);
         assert_eq!(left(), [false, false, true, true]);
-        forget_packed(&cache, &folder.path().join("missing"));
+        forget_packed(&cache, &folder.path().join("missing"), &elsewhere);
         assert_eq!(left(), [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_store_that_moves_keeps_its_packs() {
+        let folder = tempfile::tempdir().unwrap();
+        let name_in = |store: &str| {
+            let (root, weights) =
+                (folder.path().join(store), folder.path().join(store).join("tiny/model.bin"));
+            std::fs::create_dir_all(weights.parent().unwrap()).unwrap();
+            std::fs::write(&weights, "weights").unwrap();
+            (source_name(&weights, Some(&root)), source_name(&weights, None))
+        };
+        let ((before, whole_before), (after, whole_after)) = (name_in("before"), name_in("after"));
+        assert!(before.is_some() && before == after && whole_before != whole_after);
     }
 }

@@ -6,10 +6,17 @@
 )]
 
 mod event;
-mod functions;
 mod handles;
+mod queue;
+mod runtime;
+mod session;
 mod status;
 
 pub use event::{EwEvent, EwEventCallback, EwEventKind};
-pub use functions::*;
+pub use runtime::{EW_ABI_VERSION, EwLogCallback, EwOptions, EwRuntime};
+pub use runtime::{
+    ew_abi_version, ew_enroll, ew_erase, ew_last_error, ew_log_to, ew_runtime_close, ew_runtime_info,
+    ew_runtime_open, ew_version,
+};
+pub use session::*;
 pub use status::EwStatus;

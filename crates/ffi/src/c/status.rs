@@ -35,6 +35,8 @@ pub enum EwStatus {
     BadArgument = 101,
     /// The session takes no more audio: it was finished, cancelled, or is over.
     Closed = 102,
+    /// The session was given up before its end.
+    Cancelled = 103,
 }
 
 /// A failure with its words.
@@ -91,6 +93,20 @@ thread_local! {
 /// The words of this thread's last failure; they stay until its next call.
 pub(super) fn last_error() -> *const c_char {
     LAST.with_borrow(|words| words.as_ptr())
+}
+
+thread_local! {
+    static ANSWER: RefCell<CString> = RefCell::default();
+}
+
+/// Keeps a text for this thread's caller until its next answer.
+pub(super) fn answer(text: &str) {
+    ANSWER.with_borrow_mut(|answer| *answer = to_c(text));
+}
+
+/// What this thread was answered.
+pub(super) fn last_answer() -> *const c_char {
+    ANSWER.with_borrow(|answer| answer.as_ptr())
 }
 
 /// Runs a call. A panic becomes [`EwStatus::Internal`].

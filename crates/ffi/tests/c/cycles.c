@@ -43,7 +43,7 @@ int main(int count, char **arguments) {
     for (int cycle = 0; cycle < 100; cycle++) {
         EwSession session;
         int polls = cycle % 2;
-        must(ew_session_start(runtime, 16000, 1, true, polls ? NULL : on_event, NULL, &session), "start");
+        must(ew_session_start(runtime, 16000, 1, 1, polls ? NULL : on_event, NULL, &session), "start");
         size_t lost;
         // Of the first only one is heard to its end: under valgrind a recognition takes long.
         size_t pushed = cycle == 0 ? samples : 1600;
@@ -66,7 +66,7 @@ int main(int count, char **arguments) {
         }
         must(ew_session_free(session), "free");
     }
-    must(ew_runtime_close(runtime), "close");
+    must(ew_runtime_close(runtime, 0), "close");
     if (ended != 50) {
         fprintf(stderr, "%d of 50 callbacks heard of the end\n", ended);
         return 4;

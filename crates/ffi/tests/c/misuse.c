@@ -1,9 +1,12 @@
 // Every way of using the interface wrong that C allows: each is an error, none a crash.
 
 #include <assert.h>
+#include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "earwitness.h"
 
@@ -38,11 +41,81 @@ static void reentrant(const EwEvent *event, void *user) {
     }
     IS(ew_session_finish(me->session), EW_STATUS_USAGE);
     EwSession other = 0;
-    IS(ew_session_start(me->runtime, 16000, 1, true, NULL, NULL, &other), EW_STATUS_USAGE);
+    IS(ew_session_start(me->runtime, 16000, 1, 1, NULL, NULL, &other), EW_STATUS_USAGE);
     IS(ew_session_push_i16(me->session, silence, 160, NULL), EW_STATUS_OK);
     IS(ew_session_feedback(me->session, 0, "accepted", NULL), EW_STATUS_OK);
     IS(ew_session_cancel(me->session), EW_STATUS_OK);
     me->done = 1;
+}
+
+static void on_log(int32_t level, const char *line, void *user) {
+    (void)user;
+    assert(level >= 1 && level <= 2 && *line);
+}
+
+enum Busy { SPEAKS, FINISHES, POLLS, PUSHES };
+
+// What the callback uses goes with the session.
+struct Mine {
+    volatile long told;
+    enum Busy busy;
+    EwSession session;
+    volatile int stop;
+};
+
+static void on_event(const EwEvent *event, void *user) {
+    struct Mine *mine = user;
+    mine->told += (long)strlen(event->json);
+    // Freed by its own callback: from then on nothing is told.
+    if (mine->busy == SPEAKS && event->kind == EW_EVENT_KIND_SPEECH_STARTED) {
+        IS(ew_session_free(mine->session), EW_STATUS_OK);
+        free(mine);
+    }
+}
+
+static void *busy(void *user) {
+    struct Mine *mine = user;
+    const EwEvent *event;
+    float silence[160] = {0};
+    while (!mine->stop) {
+        if (mine->busy == FINISHES) ew_session_finish(mine->session);
+        if (mine->busy == PUSHES) ew_session_push_f32(mine->session, silence, 160, NULL);
+        if (mine->busy == POLLS && ew_session_poll(mine->session, 60000, &event) == EW_STATUS_BAD_HANDLE) {
+            assert(!event);
+        }
+    }
+    return NULL;
+}
+
+// A session is freed while somebody is inside it.
+static void free_while(EwRuntime runtime, enum Busy what, const char *speech) {
+    for (int turn = 0; turn < 3; turn++) {
+        struct Mine *mine = calloc(1, sizeof *mine);
+        mine->busy = what;
+        EwSession session;
+        EwEventCallback callback = what == POLLS ? NULL : on_event;
+        static int16_t samples[16000 * 3];
+        FILE *file = fopen(speech, "rb");
+        size_t got = fread(samples, 2, sizeof samples / 2, file);
+        fclose(file);
+        IS(ew_session_start(runtime, 16000, 1, 1, callback, mine, &session), EW_STATUS_OK);
+        mine->session = session;
+        IS(ew_session_push_i16(session, samples, got, NULL), EW_STATUS_OK);
+        if (what == SPEAKS) {
+            // Its callback frees it; who comes later finds no session.
+            while (ew_session_push_i16(session, samples, 0, NULL) != EW_STATUS_BAD_HANDLE) {
+            }
+            continue;
+        }
+        pthread_t thread;
+        pthread_create(&thread, NULL, busy, mine);
+        struct timespec moment = {0, 30000000L * turn};
+        nanosleep(&moment, NULL);
+        IS(ew_session_free(session), EW_STATUS_OK);
+        mine->stop = 1;
+        pthread_join(thread, NULL);
+        free(mine);
+    }
 }
 
 int main(int count, char **arguments) {
@@ -54,7 +127,14 @@ int main(int count, char **arguments) {
     IS(ew_runtime_open(NULL, &runtime), EW_STATUS_BAD_ARGUMENT);
     IS(ew_runtime_open(&options, NULL), EW_STATUS_BAD_ARGUMENT);
     IS(ew_runtime_open(&options, &runtime), EW_STATUS_BAD_ARGUMENT);
+    IS(ew_enroll(&options, "code", NULL), EW_STATUS_BAD_ARGUMENT);
     options.size = sizeof options;
+    IS(ew_enroll(&options, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
+    IS(ew_enroll(&options, "code", NULL), EW_STATUS_USAGE);
+    IS(ew_log_to(2, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
+    IS(ew_log_to(7, on_log, NULL), EW_STATUS_BAD_ARGUMENT);
+    IS(ew_log_to(2, on_log, NULL), EW_STATUS_OK);
+    IS(ew_log_to(2, on_log, NULL), EW_STATUS_USAGE);
     options.model_folder = "/nowhere/at/all";
     IS(ew_runtime_open(&options, &runtime), EW_STATUS_MODEL);
     options.model_folder = "not utf-8: \xff";
@@ -64,21 +144,28 @@ int main(int count, char **arguments) {
     IS(ew_runtime_open(&options, &runtime), EW_STATUS_CONFIG);
     options.profile_toml = "[vad]\ndetector = \"energy\"";
     options.data_folder = "/nonexistent";
+    // A program that was compiled before the last fields were there.
+    options.size = offsetof(EwOptions, cache_folder);
     IS(ew_runtime_open(&options, &runtime), EW_STATUS_OK);
+    const char *json = NULL;
+    IS(ew_runtime_info(runtime, NULL), EW_STATUS_BAD_ARGUMENT);
+    IS(ew_runtime_info(0, &json), EW_STATUS_BAD_HANDLE);
+    IS(ew_runtime_info(runtime, &json), EW_STATUS_OK);
+    assert(strstr(json, "\"notices\":[]") && strstr(json, "\"telemetry\":null"));
 
     EwSession session = 0;
     int16_t samples[320] = {0};
     float floats[320] = {0};
     size_t lost = 7;
-    IS(ew_session_start(runtime, 16000, 1, true, NULL, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
-    IS(ew_session_start(runtime, 5, 1, true, NULL, NULL, &session), EW_STATUS_AUDIO);
-    IS(ew_session_start(runtime, 16000, 0, true, NULL, NULL, &session), EW_STATUS_AUDIO);
-    IS(ew_session_start(12345, 16000, 1, true, NULL, NULL, &session), EW_STATUS_BAD_HANDLE);
+    IS(ew_session_start(runtime, 16000, 1, 1, NULL, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
+    IS(ew_session_start(runtime, 5, 1, 1, NULL, NULL, &session), EW_STATUS_AUDIO);
+    IS(ew_session_start(runtime, 16000, 0, 1, NULL, NULL, &session), EW_STATUS_AUDIO);
+    IS(ew_session_start(12345, 16000, 1, 1, NULL, NULL, &session), EW_STATUS_BAD_HANDLE);
     IS(ew_session_start_file(runtime, NULL, NULL, NULL, &session), EW_STATUS_BAD_ARGUMENT);
     IS(ew_session_start_file(runtime, "/no/such.wav", NULL, NULL, &session), EW_STATUS_AUDIO);
     IS(ew_session_start_file(runtime, arguments[0], NULL, NULL, &session), EW_STATUS_AUDIO);
 
-    IS(ew_session_start(runtime, 48000, 2, true, NULL, NULL, &session), EW_STATUS_OK);
+    IS(ew_session_start(runtime, 48000, 2, 1, NULL, NULL, &session), EW_STATUS_OK);
     IS(ew_session_push_i16(session, NULL, 320, NULL), EW_STATUS_BAD_ARGUMENT);
     IS(ew_session_push_i16(session, NULL, 0, NULL), EW_STATUS_OK);
     IS(ew_session_push_i16(session, samples, 319, NULL), EW_STATUS_AUDIO);
@@ -89,17 +176,17 @@ int main(int count, char **arguments) {
     IS(ew_session_poll(session, 0, NULL), EW_STATUS_BAD_ARGUMENT);
     IS(ew_session_feedback(session, 0, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
     IS(ew_session_feedback(session, 0, "sang along", NULL), EW_STATUS_USAGE);
-    IS(ew_runtime_close(session), EW_STATUS_BAD_HANDLE);
+    IS(ew_runtime_close(session, 0), EW_STATUS_BAD_HANDLE);
     IS(ew_session_free(runtime), EW_STATUS_BAD_HANDLE);
     IS(ew_session_finish(session), EW_STATUS_OK);
-    IS(ew_session_finish(session), EW_STATUS_USAGE);
+    IS(ew_session_finish(session), EW_STATUS_OK);
     IS(ew_session_push_f32(session, floats, 320, NULL), EW_STATUS_CLOSED);
     const EwEvent *event = NULL;
     do {
         IS(ew_session_poll(session, 1000, &event), EW_STATUS_OK);
     } while (event && event->kind != EW_EVENT_KIND_ENDED);
     assert(event && event->status == EW_STATUS_OK && event->size == sizeof *event && strlen(event->json) > 10);
-    IS(ew_session_poll(session, 0, &event), EW_STATUS_OK);
+    IS(ew_session_poll(session, 60000, &event), EW_STATUS_CLOSED);
     assert(!event);
     IS(ew_session_cancel(session), EW_STATUS_OK);
     IS(ew_session_free(session), EW_STATUS_OK);
@@ -108,7 +195,7 @@ int main(int count, char **arguments) {
     IS(ew_session_free(0), EW_STATUS_BAD_HANDLE);
 
     struct Reentrant me = {runtime, 0, 0, 0, 0};
-    IS(ew_session_start(runtime, 16000, 1, false, reentrant, &me, &session), EW_STATUS_OK);
+    IS(ew_session_start(runtime, 16000, 1, 0, reentrant, &me, &session), EW_STATUS_OK);
     me.session = session;
     IS(ew_session_poll(session, 0, &event), EW_STATUS_USAGE);
     FILE *speech = fopen(arguments[2], "rb");
@@ -124,7 +211,16 @@ int main(int count, char **arguments) {
     ew_session_finish(session);
     assert(me.ended);
     IS(ew_session_free(session), EW_STATUS_OK);
-    IS(ew_runtime_close(runtime), EW_STATUS_OK);
-    IS(ew_runtime_close(runtime), EW_STATUS_BAD_HANDLE);
+    free_while(runtime, SPEAKS, arguments[2]);
+    free_while(runtime, FINISHES, arguments[2]);
+    free_while(runtime, POLLS, arguments[2]);
+    free_while(runtime, PUSHES, arguments[2]);
+
+    // Closed while a session runs: that ends first. The session is freed by itself.
+    IS(ew_session_start(runtime, 16000, 1, 1, NULL, NULL, &session), EW_STATUS_OK);
+    IS(ew_runtime_close(runtime, 0), EW_STATUS_OK);
+    IS(ew_session_finish(session), EW_STATUS_CANCELLED);
+    IS(ew_session_free(session), EW_STATUS_OK);
+    IS(ew_runtime_close(runtime, 0), EW_STATUS_BAD_HANDLE);
     return 0;
 }

@@ -1,59 +1,34 @@
-//! The functions of the C interface.
+//! The functions around a session.
 
 use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use earwitness::actions::Feedback;
-use earwitness::config::Profile;
-use earwitness::runtime::{Input, Runtime, RuntimeOptions, Session, SessionEvent};
+use earwitness::runtime::{Input, Session, SessionEvent};
 
 use super::event::{EwEvent, EwEventCallback, OwnedEvent};
 use super::handles::Handles;
-use super::status::{EwStatus, Failure, from_c, guarded, last_error};
+use super::queue::{Queue, Taken};
+use super::runtime::{EwRuntime, RUNTIMES};
+use super::status::{EwStatus, Failure, from_c, guarded};
 
-/// The interface's version: it goes up when a program must be compiled anew.
-pub const EW_ABI_VERSION: u32 = 1;
-
-/// A loaded runtime. 0 is none.
-pub type EwRuntime = u64;
 /// A session of a runtime. 0 is none.
 pub type EwSession = u64;
-
-/// How a runtime is opened. Set it to zeros, then `size`, then what differs.
-#[repr(C)]
-#[derive(Debug)]
-pub struct EwOptions {
-    /// `sizeof(EwOptions)`.
-    pub size: u32,
-    /// Whether live sessions tell partial texts.
-    pub partials: bool,
-    /// The device's profile in TOML, consents included; null for the defaults.
-    pub profile_toml: *const c_char,
-    /// What records call the profile; null for `app`.
-    pub profile_name: *const c_char,
-    /// Where models are; null for the user's cache folder.
-    pub model_folder: *const c_char,
-    /// Where utterances and records that wait are kept; null for the user's data folder.
-    pub data_folder: *const c_char,
-}
 
 /// A session and, without a callback, the events that were not polled yet.
 struct Running {
     session: Session,
-    events: Option<Mutex<Polled>>,
+    polled: Option<Polled>,
 }
 
 struct Polled {
-    waiting: Receiver<OwnedEvent>,
+    queue: Arc<Queue>,
     /// What the last poll gave.
-    held: Option<OwnedEvent>,
+    held: Mutex<Option<Box<OwnedEvent>>>,
 }
 
-static RUNTIMES: Handles<Runtime> = Handles::new("runtime");
 static SESSIONS: Handles<Running> = Handles::new("session");
 
 /// Where a callback is, and what it is given.
@@ -73,69 +48,9 @@ impl Callback {
     }
 }
 
-/// The library's version, such as `0.1.0`. It lives for ever.
-#[unsafe(no_mangle)]
-pub extern "C" fn ew_version() -> *const c_char {
-    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
-}
-
-/// `EW_ABI_VERSION` as the library was built with.
-#[unsafe(no_mangle)]
-pub extern "C" fn ew_abi_version() -> u32 {
-    EW_ABI_VERSION
-}
-
-/// Why this thread's last call failed, in words that say what to do; empty after one that did not. It lives until the
-/// thread's next call.
-#[unsafe(no_mangle)]
-pub extern "C" fn ew_last_error() -> *const c_char {
-    last_error()
-}
-
-/// Opens a runtime: loads the models that the profile asks for. It takes some tenths of a second, the first time seconds.
-///
-/// # Safety
-/// `options` is an `EwOptions`, its texts end with NUL, `runtime` can be written to. Null is an error, not a crash.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ew_runtime_open(options: *const EwOptions, runtime: *mut EwRuntime) -> EwStatus {
-    guarded(|| {
-        if runtime.is_null() {
-            return Err(Failure::null("runtime"));
-        }
-        // SAFETY: not null; the caller vouches for what it points to.
-        let options = unsafe { options.as_ref() }.ok_or_else(|| Failure::null("options"))?;
-        if (options.size as usize) < size_of::<EwOptions>() {
-            let message =
-                "options.size is not sizeof(EwOptions): set it, and compile with this library's header";
-            return Err(Failure::new(EwStatus::BadArgument, message));
-        }
-        // SAFETY: the caller vouches for the texts.
-        let text = |text, what| unsafe { from_c(text, what) };
-        let profile = text(options.profile_toml, "profile_toml")?.unwrap_or_default();
-        let profile = Profile::parse(&profile, "profile_toml")
-            .map_err(|e| Failure::new(EwStatus::Config, e.to_string()))?;
-        let opened = Runtime::open(RuntimeOptions {
-            profile,
-            profile_name: text(options.profile_name, "profile_name")?.unwrap_or_default(),
-            model_folder: text(options.model_folder, "model_folder")?.map(PathBuf::from),
-            data_folder: text(options.data_folder, "data_folder")?.map(PathBuf::from),
-            partials: options.partials,
-        })?;
-        // SAFETY: not null, and the caller vouches that it can be written to.
-        unsafe { *runtime = RUNTIMES.add(opened) };
-        Ok(())
-    })
-}
-
-/// Frees a runtime; for a few seconds it sends what waits for the collection server. Sessions of it that still run go on.
-#[unsafe(no_mangle)]
-pub extern "C" fn ew_runtime_close(runtime: EwRuntime) -> EwStatus {
-    guarded(|| RUNTIMES.remove(runtime).map(drop))
-}
-
-/// Starts a session whose audio is pushed. `live`: it comes as it is spoken, pushes never wait, and what cannot be kept up
-/// with is lost and told; otherwise a push waits for room. Without a callback events are polled. There is one session of a
-/// runtime at a time.
+/// Starts a session whose audio is pushed. `live` (1): it comes as it is spoken, pushes never wait, and what cannot be kept up
+/// with is lost and told; otherwise (0) a push waits for room. Without a callback events are polled. There is one session of a
+/// runtime at a time. The callback may be called before this returns.
 ///
 /// # Safety
 /// `session` can be written to; `callback` may be called with `user` from another thread until the event
@@ -145,13 +60,15 @@ pub unsafe extern "C" fn ew_session_start(
     runtime: EwRuntime,
     rate_hz: u32,
     channels: u16,
-    live: bool,
+    live: u32,
     callback: EwEventCallback,
     user: *mut c_void,
     session: *mut EwSession,
 ) -> EwStatus {
     // SAFETY: passed on as it came.
-    guarded(|| unsafe { start(runtime, &Input::Pushed { rate_hz, channels, live }, callback, user, session) })
+    guarded(|| unsafe {
+        start(runtime, &Input::Pushed { rate_hz, channels, live: live != 0 }, callback, user, session)
+    })
 }
 
 /// Starts a session on a recording: wav, flac, mp3, ogg, m4a, aiff.
@@ -174,6 +91,27 @@ pub unsafe extern "C" fn ew_session_start_file(
     })
 }
 
+/// Starts a session on a microphone that the library opens: its id or name, the system's default if `name` is null or empty.
+/// EW_STATUS_USAGE if this library was built without. `ew_session_finish` ends it.
+///
+/// # Safety
+/// As `ew_session_start`; `name` is null or ends with NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ew_session_start_microphone(
+    runtime: EwRuntime,
+    name: *const c_char,
+    callback: EwEventCallback,
+    user: *mut c_void,
+    session: *mut EwSession,
+) -> EwStatus {
+    guarded(|| {
+        // SAFETY: the caller vouches for the text.
+        let name = unsafe { from_c(name, "name") }?.unwrap_or_default();
+        // SAFETY: passed on as it came.
+        unsafe { start(runtime, &Input::Microphone(name), callback, user, session) }
+    })
+}
+
 unsafe fn start(
     runtime: EwRuntime,
     input: &Input,
@@ -189,13 +127,13 @@ unsafe fn start(
         Some(call) => {
             let callback = Callback { call, user };
             let session = runtime.start(input, move |event| callback.tell(&event))?;
-            Running { session, events: None }
+            Running { session, polled: None }
         }
         None => {
-            let (tell, waiting) = channel();
-            // Nobody polls any more: then nobody misses it.
-            let session = runtime.start(input, move |event| drop(tell.send(OwnedEvent::of(&event))))?;
-            Running { session, events: Some(Mutex::new(Polled { waiting, held: None })) }
+            let queue = Arc::<Queue>::default();
+            let putting = queue.clone();
+            let session = runtime.start(input, move |event| putting.put(OwnedEvent::of(&event)))?;
+            Running { session, polled: Some(Polled { queue, held: Mutex::default() }) }
         }
     };
     // SAFETY: not null, and the caller vouches that it can be written to.
@@ -260,8 +198,9 @@ unsafe fn push<T: earwitness::audio::PcmSample>(
     Ok(())
 }
 
-/// The next event of a session without callback, waiting at most `timeout_ms` for it; `*event` is null if none came. It
-/// lives until the session's next poll, or until the session is freed.
+/// The next event of a session without callback, waiting at most `timeout_ms` for it; `*event` is null if none came.
+/// EW_STATUS_CLOSED after the last, EW_EVENT_KIND_ENDED. An event lives until the session's next poll, or until the session is
+/// freed. An app that does not poll for an hour loses the oldest.
 ///
 /// # Safety
 /// `event` can be written to. One thread polls a session at a time.
@@ -275,24 +214,38 @@ pub unsafe extern "C" fn ew_session_poll(
         if event.is_null() {
             return Err(Failure::null("event"));
         }
+        // SAFETY: not null, and the caller vouches that it can be written to.
+        unsafe { *event = std::ptr::null() };
         let running = SESSIONS.get(session)?;
-        let Some(events) = &running.events else {
+        let Some(polled) = &running.polled else {
             return Err(Failure::new(
                 EwStatus::Usage,
                 "this session tells its callback: it cannot be polled",
             ));
         };
-        let mut polled = events.lock().unwrap_or_else(PoisonError::into_inner);
-        polled.held = polled.waiting.recv_timeout(Duration::from_millis(timeout_ms.into())).ok();
-        let view = polled.held.as_ref().map_or(std::ptr::null(), |held| std::ptr::from_ref(held.view()));
-        // SAFETY: not null, and the caller vouches that it can be written to.
+        let taken = polled.queue.take(Duration::from_millis(timeout_ms.into()));
+        // Freed meanwhile: then nothing of it may be given out.
+        SESSIONS.get(session)?;
+        let mut held = polled.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = match taken {
+            Taken::Event(next) => Some(next),
+            Taken::Nothing => None,
+            Taken::Over => {
+                return Err(Failure::new(
+                    EwStatus::Closed,
+                    "the session has ended: there are no more events",
+                ));
+            }
+        };
+        let view = held.as_ref().map_or(std::ptr::null(), |held| std::ptr::from_ref(held.view()));
+        // SAFETY: as above.
         unsafe { *event = view };
         Ok(())
     })
 }
 
 /// What the user made of an utterance: `accepted`, `edited` (with the new `text`, or null), `redo`, `switched-input`,
-/// `result-clicked`, `abandoned`. Recorded where telemetry is on.
+/// `result-clicked`, `abandoned`. Recorded where telemetry is on, until the session is freed or the next one begins.
 ///
 /// # Safety
 /// `kind` ends with NUL, `text` is null or does.
@@ -309,37 +262,42 @@ pub unsafe extern "C" fn ew_session_feedback(
         let (kind, text) = unsafe { (from_c(kind, "kind")?, from_c(text, "text")?) };
         let kind = kind.ok_or_else(|| Failure::null("kind"))?;
         let feedback = Feedback::named(utterance, &kind, text);
-        running.session.feedback(&feedback.map_err(|why| Failure::new(EwStatus::Usage, why))?);
+        running.session.feedback(&feedback.map_err(|why| Failure::new(EwStatus::Usage, why))?)?;
         Ok(())
     })
 }
 
-/// Ends the audio and waits until the last answer was told. The status says how the session ended. Not from its own
-/// callback.
+/// Ends the audio and waits until the last answer was told. The status says how the session ended: EW_STATUS_CANCELLED if it
+/// was given up meanwhile. Whoever asks again is told the same. Not from its own callback, and not from a thread that its
+/// callback waits for.
 #[unsafe(no_mangle)]
 pub extern "C" fn ew_session_finish(session: EwSession) -> EwStatus {
     guarded(|| {
         let running = SESSIONS.get(session)?;
         running.session.finish()?;
-        Ok(())
+        match running.session.is_cancelled() {
+            true => Err(Failure::new(EwStatus::Cancelled, "the session was cancelled")),
+            false => Ok(()),
+        }
     })
 }
 
-/// Gives a session up: what has no answer gets none, and the end is told. It does not wait.
+/// Gives a session up: what has no answer gets none, nothing more is sent anywhere, and the end is told. It does not wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn ew_session_cancel(session: EwSession) -> EwStatus {
     guarded(|| SESSIONS.get(session).map(|running| running.session.cancel()))
 }
 
-/// Frees a session. One that still runs is cancelled, and waited for unless this is its own callback: after that nothing
-/// of it is called any more.
+/// Frees a session. One that still runs is cancelled and, unless this is its own callback, waited for. After that its callback
+/// is not called any more, nor after this callback if it is that. Other threads' calls of the session come back.
 #[unsafe(no_mangle)]
 pub extern "C" fn ew_session_free(session: EwSession) -> EwStatus {
     guarded(|| {
         let running = SESSIONS.remove(session)?;
-        // Another thread may be in `finish`: it shall come back soon.
-        running.session.cancel();
-        drop(running);
+        if let Some(polled) = &running.polled {
+            polled.queue.end();
+        }
+        running.session.close();
         Ok(())
     })
 }
