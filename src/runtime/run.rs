@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use super::embedded::{Inner, Lease, Parts};
 use super::error::{ErrorKind, SetupError};
@@ -75,6 +76,13 @@ impl Shared {
             Some(Err(error)) => Err(again(error)),
             None => Err(SetupError::new(ErrorKind::Internal, "a session without an end")),
         }
+    }
+
+    /// Waits for at most `patience`; whether it has ended.
+    pub(super) fn wait_within(&self, patience: Duration) -> bool {
+        let end = locked(&self.end);
+        let waited = self.ended.wait_timeout_while(end, patience, |end| end.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_some()
     }
 
     fn finish(&self, end: SessionEnd) {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -166,11 +167,14 @@ impl Session {
         }
     }
 
-    /// The same without waiting; for owners whose callback lives as long as it is needed.
-    pub fn abandon(&self) {
+    /// The same, and waits for at most `patience`; for callbacks that live as long as they are needed.
+    pub fn close_within(&self, patience: Duration) {
         self.shared.mute();
         self.shared.cancel();
-        drop(locked(&self.thread).take());
+        if self.shared.is_own_thread() || !self.shared.wait_within(patience) {
+            drop(locked(&self.thread).take());
+        }
+        self.shared.retire();
     }
 }
 

@@ -21,7 +21,8 @@ fn compile(compiler: &str, flags: &[&str], source: &Path, into: &Path) -> PathBu
         .arg("-L")
         .arg(target().join("deps"))
         .arg("-learwitness_ffi")
-        .arg(format!("-Wl,-rpath,{}", target().join("deps").display()))
+        // Before LD_LIBRARY_PATH, which names a folder with an older copy.
+        .arg(format!("-Wl,--disable-new-dtags,-rpath,{}", target().join("deps").display()))
         .arg("-o")
         .arg(&program));
     program

@@ -31,16 +31,22 @@ static void on_event(const EwEvent *event, void *user) {
         printf("%s final %s\n", session, event->text);
         break;
     case EW_EVENT_KIND_ENDED:
-        printf("%s ended %d\n", session, event->status);
+        printf("%s ended %s\n", session, event->status ? event->text : "well");
         break;
     default:
         break;
     }
 }
 
+static void finish(EwSession session) {
+    EwStatus end = ew_session_finish(session);
+    if (end && end != EW_STATUS_CANCELLED) fail("finish");
+    ew_session_free(session);
+}
+
 static void live(EwRuntime runtime, const char *path, double cancel_after_s) {
     EwSession session;
-    if (ew_session_start(runtime, RATE, 1, true, on_event, "live", &session)) fail("start");
+    if (ew_session_start(runtime, RATE, 1, 1, on_event, "live", &session)) fail("start");
     FILE *file = fopen(path, "rb");
     if (!file) {
         perror(path);
@@ -60,8 +66,7 @@ static void live(EwRuntime runtime, const char *path, double cancel_after_s) {
         nanosleep(&pause, NULL);
     }
     fclose(file);
-    if (ew_session_finish(session)) fail("finish");
-    ew_session_free(session);
+    finish(session);
 }
 
 int main(int count, char **arguments) {
@@ -73,16 +78,15 @@ int main(int count, char **arguments) {
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
     options.model_folder = arguments[1];
-    options.partials = true;
+    options.partials = 1;
     EwRuntime runtime;
     if (ew_runtime_open(&options, &runtime)) fail("open");
 
     EwSession session;
     if (ew_session_start_file(runtime, arguments[2], on_event, "file", &session)) fail("start");
-    if (ew_session_finish(session)) fail("finish");
-    ew_session_free(session);
+    finish(session);
 
     live(runtime, arguments[3], count == 5 ? atof(arguments[4]) : 1e9);
-    ew_runtime_close(runtime);
+    ew_runtime_close(runtime, 0);
     return 0;
 }

@@ -24,11 +24,11 @@ public:
         EwOptions options{};
         options.size = sizeof options;
         options.model_folder = models.c_str();
-        options.partials = true;
+        options.partials = 1;
         check(ew_runtime_open(&options, &handle));
     }
     Runtime(const Runtime &) = delete;
-    ~Runtime() { ew_runtime_close(handle); }
+    ~Runtime() { ew_runtime_close(handle, 0); }
     EwRuntime handle = 0;
 };
 
@@ -38,7 +38,7 @@ public:
         check(ew_session_start_file(runtime.handle, file.c_str(), nullptr, nullptr, &handle));
     }
     Session(const Runtime &runtime, uint32_t rate, uint16_t channels) {
-        check(ew_session_start(runtime.handle, rate, channels, true, nullptr, nullptr, &handle));
+        check(ew_session_start(runtime.handle, rate, channels, 1, nullptr, nullptr, &handle));
     }
     Session(const Session &) = delete;
     ~Session() { ew_session_free(handle); }
@@ -48,10 +48,11 @@ public:
         const EwEvent *event = nullptr;
         check(ew_session_poll(handle, timeout_ms, &event));
         if (!event) return true;
+        if (event->kind == EW_EVENT_KIND_NOTICE) std::cerr << event->text << std::endl;
         if (event->kind == EW_EVENT_KIND_PARTIAL) std::cout << name << " partial " << event->text << std::endl;
         if (event->kind == EW_EVENT_KIND_FINAL) std::cout << name << " final " << event->text << std::endl;
         if (event->kind != EW_EVENT_KIND_ENDED) return true;
-        std::cout << name << " ended " << event->status << std::endl;
+        std::cout << name << " ended " << (event->status ? event->text : "well") << std::endl;
         return false;
     }
     EwSession handle = 0;
@@ -81,7 +82,13 @@ int main(int count, char **arguments) try {
         }
         ew_session_finish(session.handle);
     });
-    while (session.poll("live", 1000)) {
+    try {
+        while (session.poll("live", 1000)) {
+        }
+    } catch (...) {
+        ew_session_cancel(session.handle);
+        microphone.join();
+        throw;
     }
     microphone.join();
     return 0;

@@ -14,11 +14,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 public class Transcribe {
-    @Structure.FieldOrder({"size", "partials", "profileToml", "profileName", "modelFolder", "dataFolder"})
+    @Structure.FieldOrder({"size", "partials", "profileToml", "profileName", "modelFolder", "dataFolder", "cacheFolder"})
     public static class Options extends Structure {
-        public int size;
-        public byte partials;
-        public String profileToml, profileName, modelFolder, dataFolder;
+        public int size, partials;
+        public String profileToml, profileName, modelFolder, dataFolder, cacheFolder;
     }
 
     @Structure.FieldOrder({"size", "kind", "status", "utterance", "startS", "endS", "text", "json"})
@@ -39,12 +38,12 @@ public class Transcribe {
     }
 
     public interface Earwitness extends Library {
-        int NOTICE = 1, PARTIAL = 3, FINAL = 5, ENDED = 9;
+        int NOTICE = 1, PARTIAL = 3, FINAL = 5, ENDED = 9, CANCELLED = 103;
 
         String ew_last_error();
         int ew_runtime_open(Options options, LongByReference runtime);
-        int ew_runtime_close(long runtime);
-        int ew_session_start(long runtime, int rate, short channels, byte live, OnEvent call, Pointer user, LongByReference session);
+        int ew_runtime_close(long runtime, int flushMs);
+        int ew_session_start(long runtime, int rate, short channels, int live, OnEvent call, Pointer user, LongByReference session);
         int ew_session_start_file(long runtime, String path, OnEvent call, Pointer user, LongByReference session);
         int ew_session_push_i16(long session, byte[] samples, long count, Pointer lost);
         int ew_session_cancel(long session);
@@ -56,7 +55,12 @@ public class Transcribe {
         java.util.Map.of(Library.OPTION_STRING_ENCODING, "UTF-8"));
 
     static void check(int status) {
-        if (status != 0) throw new IllegalStateException(LIBRARY.ew_last_error());
+        if (status != 0 && status != Earwitness.CANCELLED) throw new IllegalStateException(LIBRARY.ew_last_error());
+    }
+
+    static void finish(long session) {
+        check(LIBRARY.ew_session_finish(session));
+        check(LIBRARY.ew_session_free(session));
     }
 
     // Called from the session's thread. It must be held as long as the session runs.
@@ -67,7 +71,7 @@ public class Transcribe {
             if (event.kind == Earwitness.NOTICE) System.err.println(text);
             if (event.kind == Earwitness.PARTIAL) System.out.println(name + " partial " + text);
             if (event.kind == Earwitness.FINAL) System.out.println(name + " final " + text);
-            if (event.kind == Earwitness.ENDED) System.out.println(name + " ended " + event.status);
+            if (event.kind == Earwitness.ENDED) System.out.println(name + " ended " + (event.status == 0 ? "well" : text));
         };
     }
 
@@ -80,10 +84,9 @@ public class Transcribe {
         check(LIBRARY.ew_runtime_open(options, runtime));
         OnEvent file = printer("file"), live = printer("live");
         check(LIBRARY.ew_session_start_file(runtime.getValue(), arguments[1], file, null, session));
-        check(LIBRARY.ew_session_finish(session.getValue()));
-        check(LIBRARY.ew_session_free(session.getValue()));
+        finish(session.getValue());
 
-        check(LIBRARY.ew_session_start(runtime.getValue(), 16000, (short) 1, (byte) 1, live, null, session));
+        check(LIBRARY.ew_session_start(runtime.getValue(), 16000, (short) 1, 1, live, null, session));
         byte[] speech = Files.readAllBytes(Path.of(arguments[2]));
         for (int at = 0; at < speech.length; at += 640) {
             byte[] buffer = java.util.Arrays.copyOfRange(speech, at, Math.min(at + 640, speech.length));
@@ -94,10 +97,8 @@ public class Transcribe {
                 break;
             }
         }
-        check(LIBRARY.ew_session_finish(session.getValue()));
-        check(LIBRARY.ew_session_free(session.getValue()));
-        check(LIBRARY.ew_runtime_close(runtime.getValue()));
-        java.lang.ref.Reference.reachabilityFence(file);
-        java.lang.ref.Reference.reachabilityFence(live);
+        finish(session.getValue());
+        check(LIBRARY.ew_runtime_close(runtime.getValue(), 0));
+        for (OnEvent held : new OnEvent[] {file, live}) java.lang.ref.Reference.reachabilityFence(held);
     }
 }

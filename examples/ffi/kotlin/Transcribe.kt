@@ -17,7 +17,8 @@ class Printer(private val name: String) : SessionListener {
         when (event) {
             is SessionEvent.Partial -> println("$name partial ${event.text}")
             is SessionEvent.Final -> println("$name final ${event.text}")
-            is SessionEvent.Ended -> println("$name ended ${event.error ?: 0}")
+            is SessionEvent.Ended ->
+                println("$name ended ${event.error ?: if (event.summary!!.cancelled) "cancelled" else "well"}")
             is SessionEvent.Notice -> System.err.println(event.text)
             else -> {}
         }
@@ -51,6 +52,7 @@ fun main(arguments: Array<String>) = runBlocking {
             }
             session.finish()
         }
+        runtime.shutDown(0u)
         runtime.close()
     } catch (error: EarwitnessException) {
         System.err.println(error.message)

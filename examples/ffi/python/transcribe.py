@@ -28,7 +28,7 @@ class Listener(earwitness.SessionListener):
         elif event.is_NOTICE():
             print(event.text, file=sys.stderr)
         elif event.is_ENDED():
-            print(self.name, "ended", event.error or 0, flush=True)
+            print(self.name, "ended", event.error or ("cancelled" if event.summary.cancelled else "well"), flush=True)
 
 
 async def main(models, recording, speech, cancel_after_s=1e9):
@@ -49,6 +49,7 @@ async def main(models, recording, speech, cancel_after_s=1e9):
                 session.cancel()
                 break
     await session.finish()
+    await runtime.shut_down(0)
 
 
 if __name__ == "__main__":

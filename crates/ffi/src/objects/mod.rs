@@ -16,6 +16,9 @@ pub use config::{RuntimeConfig, TelemetryStatus};
 pub use error::{EarwitnessError, FailureKind};
 pub use event::{LevelWarning, Segment, SessionEvent, Summary};
 
+/// A session that is given up is gone within this time, but for a recognizer on a slow device or a listener that hangs.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Where a session's audio comes from.
 #[derive(Clone, Debug, uniffi::Enum)]
 #[allow(missing_docs, reason = "the fields are described by their variant")]
@@ -163,9 +166,9 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Who lets a session go does not want it any more, and does not want to wait.
+    /// Who lets a session go does not want it any more, and does not want to wait for long.
     fn drop(&mut self) {
-        self.0.abandon();
+        self.0.close_within(PATIENCE);
     }
 }
 
@@ -247,9 +250,12 @@ async fn elsewhere<T: Send + 'static>(
 ) -> Result<T, EarwitnessError> {
     let (done, end) = oneshot::channel();
     let run = move || drop(done.send(work()));
-    std::thread::Builder::new()
+    let thread = std::thread::Builder::new()
         .name("earwitness".to_owned())
         .spawn(run)
         .map_err(|e| EarwitnessError::Internal { reason: format!("no thread: {e}") })?;
-    end.await.map_err(|_| EarwitnessError::Internal { reason: "a fault inside the library".to_owned() })
+    let end = end.await;
+    // It is on its way out of the app's callback that woke us. A Python that ends meanwhile would take it along.
+    let _ = thread.join();
+    end.map_err(|_| EarwitnessError::Internal { reason: "a fault inside the library".to_owned() })
 }

@@ -82,12 +82,15 @@ impl Speech {
         assert_eq!(words(&of("file final ").join(" ")), self.words, "{told}");
         assert_eq!(words(&of("live final ").join(" ")), self.words, "{told}");
         assert!(!of("live partial ").is_empty(), "{told}");
-        assert_eq!((of("file ended "), of("live ended ")), (vec!["0"], vec!["0"]), "{told}");
+        assert_eq!((of("file ended "), of("live ended ")), (vec!["well"], vec!["well"]), "{told}");
 
         let mut cancelled = program();
         arguments(&mut cancelled);
         let told = String::from_utf8(run(cancelled.arg("2")).stdout).unwrap();
-        assert!(told.contains("live ended 0") && !told.contains("live final"), "{told}");
+        assert!(
+            told.contains("live ended") && told.contains("cancelled") && !told.contains("live final"),
+            "{told}"
+        );
 
         let mut lost = program();
         let output = lost.arg(self.folder.path()).arg(&self.wav).arg(&self.raw).output().unwrap();

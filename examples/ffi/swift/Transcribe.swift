@@ -12,12 +12,12 @@ final class Printer: SessionListener {
 
     func onEvent(event: SessionEvent) {
         switch event {
-        case let .partial(_, text):
+        case let .partial(_, text, _):
             print(name, "partial", text)
-        case let .final(_, _, _, text, _):
+        case let .final(_, _, _, text, _, _, _, _, _):
             print(name, "final", text)
-        case let .ended(error):
-            print(name, "ended", error ?? "0")
+        case let .ended(error, _, summary):
+            print(name, "ended", error ?? (summary?.cancelled == true ? "cancelled" : "well"))
         case let .notice(text):
             FileHandle.standardError.write(Data((text + "\n").utf8))
         default:
@@ -28,7 +28,18 @@ final class Printer: SessionListener {
 
 @main
 struct Transcribe {
-    static func main() async throws {
+    static func main() async {
+        do {
+            try await run()
+        } catch let error as EarwitnessError {
+            FileHandle.standardError.write(Data("\(error)\n".utf8))
+            exit(1)
+        } catch {
+            fatalError("\(error)")
+        }
+    }
+
+    static func run() async throws {
         let arguments = CommandLine.arguments
         guard (4...5).contains(arguments.count) else {
             fatalError("usage: transcribe MODEL_FOLDER RECORDING SPEECH.s16 [CANCEL_AFTER_S]")
@@ -36,7 +47,7 @@ struct Transcribe {
         let runtime = try await openRuntime(config: RuntimeConfig(modelFolder: arguments[1]))
 
         let recording = try runtime.start(input: .file(path: arguments[2]), listener: Printer("file"))
-        try await recording.finish()
+        _ = try await recording.finish()
 
         // On a phone an AVAudioEngine tap gives the buffers; here a file does, one every 20 ms.
         let cancelAfter = arguments.count > 4 ? Double(arguments[4])! : .infinity
@@ -54,6 +65,7 @@ struct Transcribe {
                 break
             }
         }
-        try await session.finish()
+        _ = try await session.finish()
+        try await runtime.shutDown(flushMs: 0)
     }
 }
