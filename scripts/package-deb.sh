@@ -80,7 +80,7 @@ chmod 755 "$stage"
 put() { install -D -m "$1" "$2" "$stage/$3"; }
 put 755 "$binary" usr/bin/earwitness
 "$strip" "$stage/usr/bin/earwitness"
-put 644 "$debian/earwitness.service" lib/systemd/system/earwitness.service
+put 644 "$debian/earwitness.service" usr/lib/systemd/system/earwitness.service
 # Keys may be written into it.
 put 600 "$debian/earwitness.env" etc/earwitness/earwitness.env
 put 644 "$debian/logrotate" etc/logrotate.d/earwitness
@@ -101,7 +101,7 @@ sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$size/" -e "s/@
     "$debian/control.in" >"$stage/DEBIAN/control"
 printf '%s\n' /etc/earwitness/earwitness.env /etc/logrotate.d/earwitness >"$stage/DEBIAN/conffiles"
 # Of what dpkg does not ask about when it changed: `dpkg --verify` compares.
-(cd "$stage" && find usr lib -type f -exec md5sum {} + | LC_ALL=C sort -k 2) >"$stage/DEBIAN/md5sums"
+(cd "$stage" && find usr -type f -exec md5sum {} + | LC_ALL=C sort -k 2) >"$stage/DEBIAN/md5sums"
 for script in postinst prerm postrm; do
     install -m 755 "$debian/$script" "$stage/DEBIAN/$script"
 done
