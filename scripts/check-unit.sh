@@ -102,6 +102,10 @@ within systemd-analyze security --no-pager earwitness | tail -1 >&2
 
 heard() { within grep -q '"event":"final"' /var/log/earwitness/events.jsonl; }
 until_true "what was said is in the events" 60 heard
+as_service() { within runuser -u earwitness -- "$@"; }
+as_service head -c 1 /var/log/earwitness/events.jsonl >/dev/null || fail "its user cannot read its events"
+! as_service ln -s /etc/passwd /var/log/earwitness/link 2>/dev/null || fail "its user may write into the events' folder"
+! as_service truncate -s 0 /var/log/earwitness/events.jsonl 2>/dev/null || fail "its user may change its events"
 ! within journalctl --no-pager -o cat -u earwitness | grep -q '"event"' || fail "events are in the journal"
 
 within systemctl kill --signal=KILL earwitness
@@ -136,6 +140,11 @@ say "a wrong profile: ended with 7 and not tried again; mended: restarted"
 within systemctl stop earwitness
 { is ActiveState inactive && is Result success; } || fail "stopped, and $(unit ActiveState): $(unit Result)"
 say "stopped"
+# As after switching on a board whose /var/log is in memory.
+rm -rf "$work/var/log/earwitness"
+within systemd-tmpfiles --create /usr/lib/tmpfiles.d/earwitness.conf
+[ "$(within stat -c '%U:%G %a' /var/log/earwitness /var/log/earwitness/events.jsonl | tr '\n' ' ')" = \
+    "root:earwitness 750 root:earwitness 640 " ] || fail "the events' folder was not made again as it was"
 within sed -i '/^LISTEN_ARGS=/d' /etc/earwitness/earwitness.env
 within systemctl start --no-block earwitness
 until_true "without a microphone: ended with 6" 60 is ExecMainStatus 6
