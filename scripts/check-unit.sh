@@ -80,6 +80,7 @@ is_up() {
     first=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null) && first=${first%% *} && [ -n "$first" ] &&
         [ "$(cat "/proc/$first/comm")" = systemd ] && within systemctl is-system-running 2>/dev/null | grep -q 'running\|degraded'
 }
+# shellcheck disable=SC2016 # for dpkg
 until_true "systemd runs: $(below dpkg-query --showformat='${Version}' --show systemd)" 60 is_up
 
 # --- the unit ---

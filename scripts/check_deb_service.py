@@ -46,7 +46,7 @@ class Service:
         path.unlink(missing_ok=True)
         self.socket.bind(str(path))
         path.chmod(0o666)
-        self.messages, self.starts, self.process = [], 0, None
+        self.messages, self.starts, self.process, self.may_end = [], 0, None, False
 
     def one(self, key, default=""):
         return (self.unit.get(key) or [default])[-1]
@@ -102,6 +102,8 @@ class Service:
         if not self.ready and silence > float(self.one("TimeoutStartSec", "90")):
             fail("it did not become ready")
         status = self.process.poll()
+        if status == 0 and not self.may_end:
+            fail("it ended by itself: was the recording too short?")
         stays = {int(word) for word in self.one("RestartPreventExitStatus").split() if word.isdigit()}
         if status in stays:
             fail(f"it ended with {status}, after which the unit does not start it again")
@@ -162,6 +164,7 @@ def main():
         service.until(f"answered after the kill: {', '.join(waiting)}", lambda: set(waiting) <= set(recovered()))
         if "WATCHDOG=1" not in service.messages:
             service.until("a sign of life", lambda: "WATCHDOG=1" in service.messages)
+        service.may_end = True
         service.process.terminate()
         service.until("SIGTERM: STOPPING=1", lambda: "STOPPING=1" in service.messages)
         service.until("it has ended", lambda: service.process.poll() is not None)

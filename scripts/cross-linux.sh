@@ -36,7 +36,7 @@ prefix=${EARWITNESS_CROSS:-$PWD/target/cross}
 sysroot=$prefix/sysroot-$debian
 libs=$sysroot/usr/lib/$gnu
 
-have dpkg-deb && have apt-get || die "this needs Debian or Ubuntu: elsewhere install the target with rustup, an" \
+{ have dpkg-deb && have apt-get; } || die "this needs Debian or Ubuntu: elsewhere install the target with rustup, an" \
     "GCC and ALSA's headers for it, then: cargo build --release --target $target"
 [ "$(uname -m)" = x86_64 ] || die "this is for x86-64 machines; on a Raspberry Pi itself: cargo build --release"
 have cargo || die "Rust is missing: follow the instructions at https://rustup.rs"

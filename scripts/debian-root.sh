@@ -2,7 +2,7 @@
 # share. Read by them with `.`; what it needs and obeys stands there. It leaves `work` (the Debian's folder), `home` (the
 # service's, in it), `wanted` (the link that `systemctl enable` makes), `arch`, `suite`, `inside` (whether it is in a namespace of
 # its own), `say`, `fail` and `below` (runs a program in the Debian).
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2016 # what stands in single quotes is for another shell, or for dpkg
 
 say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
 cannot() {
@@ -109,11 +109,12 @@ if [ -n "$inside" ]; then
 fi
 if ! [ -e "$base" ]; then
     # Namespaces forbid device nodes. The first stage has made those that matter; debootstrap only tries whether it may.
-    stub=$new/usr/local/sbin/mknod
+    # The stub goes away with debootstrap's own folder.
+    mkdir -p "$new/debootstrap/stub"
+    stub=$new/debootstrap/stub/mknod
     printf '#!/bin/sh\nfor last; do case $last in */*) : >"$last" ;; esac; done\n' >"$stub"
     chmod +x "$stub"
-    chroot "$new" /usr/bin/env "PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin" /debootstrap/debootstrap --second-stage >&2
-    rm "$stub"
+    chroot "$new" /usr/bin/env "PATH=/debootstrap/stub:/usr/sbin:/usr/bin:/sbin:/bin" /debootstrap/debootstrap --second-stage >&2
     mv "$new" "$base"
 fi
 
@@ -183,5 +184,11 @@ RestartSec=1
 WatchdogSec=${EARWITNESS_CHECK_WATCHDOG-10}
 DROPIN
 # The unit's command line as installed, and with what a user may add: the recording instead of a microphone.
-replay="--input /var/lib/earwitness/replayed.wav --pace ${EARWITNESS_CHECK_PACE-8}"
+pace=8
+if [ -n "$foreign" ]; then
+    # qemu takes some 20 s for an utterance, and the recording must not end before the last is answered.
+    pace=2
+    export EARWITNESS_CHECK_PATIENCE="${EARWITNESS_CHECK_PATIENCE-300}"
+fi
+replay="--input /var/lib/earwitness/replayed.wav --pace ${EARWITNESS_CHECK_PACE-$pace}"
 echo "LISTEN_ARGS=$replay --no-speculation --threads 1" >>"$work/etc/earwitness/earwitness.env"
