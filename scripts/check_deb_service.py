@@ -46,7 +46,7 @@ class Service:
         path.unlink(missing_ok=True)
         self.socket.bind(str(path))
         path.chmod(0o666)
-        self.messages, self.starts, self.process = [], 0, None
+        self.messages, self.starts, self.process, self.may_end = [], 0, None, False
 
     def one(self, key, default=""):
         return (self.unit.get(key) or [default])[-1]
@@ -71,7 +71,7 @@ class Service:
         for word in shlex.split(self.one("ExecStart")):
             # `$NAME` is split into words, as systemd does.
             words += environment.get(word[1:], "").split() if re.fullmatch(r"\$\w+", word) else [word]
-        user, groups = self.one("User", "root"), ",".join(self.unit.get("SupplementaryGroups", []))
+        user, groups = self.one("User", "root"), ",".join(" ".join(self.unit.get("SupplementaryGroups", [])).split())
         enter = [*self.chroot[:1], f"--userspec={user}:{self.one('Group', user)}", f"--groups={groups}", *self.chroot[1:]]
         kind, _, path = self.one("StandardOutput", "journal").partition(":")
         output = open(ROOT / path.lstrip("/"), "ab") if kind == "append" else subprocess.DEVNULL
@@ -80,7 +80,7 @@ class Service:
         shell += [self.one("UMask", "0022"), self.one("WorkingDirectory", "/")]
         self.process = subprocess.Popen(enter + shell + words, env=environment, stdout=output, stderr=sys.stderr)
         self.starts += 1
-        self.ready, self.sign = False, time.monotonic()
+        self.ready, self.stopping, self.sign = False, False, time.monotonic()
 
     def turn(self):
         """Hears what the service says for a moment; starts it again where the unit says so."""
@@ -88,6 +88,7 @@ class Service:
         try:
             for line in self.socket.recv(4096).decode().splitlines():
                 self.messages.append(line)
+                self.stopping |= line == "STOPPING=1"
                 if line in ("READY=1", "WATCHDOG=1"):
                     self.ready, self.sign = True, time.monotonic()
                     say(f"start {self.starts}: {line}")
@@ -95,12 +96,17 @@ class Service:
             pass
         silence = time.monotonic() - self.sign
         watchdog = float(self.one("WatchdogSec", "0"))
-        if self.ready and watchdog and silence > watchdog and "STOPPING=1" not in self.messages:
+        if self.ready and watchdog and silence > watchdog and not self.stopping:
             say("no sign of life: killed, as systemd would")
             self.process.send_signal(signal.SIGABRT)
         if not self.ready and silence > float(self.one("TimeoutStartSec", "90")):
             fail("it did not become ready")
         status = self.process.poll()
+        if status == 0 and not self.may_end:
+            fail("it ended by itself: was the recording too short?")
+        stays = {int(word) for word in self.one("RestartPreventExitStatus").split() if word.isdigit()}
+        if status in stays:
+            fail(f"it ended with {status}, after which the unit does not start it again")
         if status not in (None, 0) and self.one("Restart") == "on-failure":
             pause = float(self.one("RestartSec", "0.1"))
             say(f"ended with {status}: started again in {pause:g} s")
@@ -158,6 +164,7 @@ def main():
         service.until(f"answered after the kill: {', '.join(waiting)}", lambda: set(waiting) <= set(recovered()))
         if "WATCHDOG=1" not in service.messages:
             service.until("a sign of life", lambda: "WATCHDOG=1" in service.messages)
+        service.may_end = True
         service.process.terminate()
         service.until("SIGTERM: STOPPING=1", lambda: "STOPPING=1" in service.messages)
         service.until("it has ended", lambda: service.process.poll() is not None)

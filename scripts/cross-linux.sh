@@ -7,7 +7,7 @@
 #   sh scripts/cross-linux.sh aarch64 --print-env               only prepares, prints the settings for a shell to eval
 #
 # The device build has everything but the two servers: capture, cloud, telemetry, webrtc, download.
-# Compiled with the installed Rust if that has the target (rustup target add TARGET), otherwise with
+# Compiled with the installed Rust if that has the target or rustup can add it, otherwise with
 # Debian's rustc-web. That has a standard library for aarch64; for armv7 cargo compiles it, too, from
 # rust-web-src. The compiler and ALSA's headers are unpacked into target/cross (EARWITNESS_CROSS chooses
 # another folder) and not installed; from the system only the C cross compiler is needed, which apt-get
@@ -36,7 +36,7 @@ prefix=${EARWITNESS_CROSS:-$PWD/target/cross}
 sysroot=$prefix/sysroot-$debian
 libs=$sysroot/usr/lib/$gnu
 
-have dpkg-deb && have apt-get || die "this needs Debian or Ubuntu: elsewhere install the target with rustup, an" \
+{ have dpkg-deb && have apt-get; } || die "this needs Debian or Ubuntu: elsewhere install the target with rustup, an" \
     "GCC and ALSA's headers for it, then: cargo build --release --target $target"
 [ "$(uname -m)" = x86_64 ] || die "this is for x86-64 machines; on a Raspberry Pi itself: cargo build --release"
 have cargo || die "Rust is missing: follow the instructions at https://rustup.rs"
@@ -51,10 +51,20 @@ have pkg-config || need="$need pkg-config"
 if [ -n "$need" ]; then
     root=
     [ "$(id -u)" -eq 0 ] || root='sudo -n'
-    install="apt-get install -y --no-install-recommends$need"
+    # Another apt may be at work, as on a machine just started.
+    apt_get() {
+        # shellcheck disable=SC2086 # a list of words
+        $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >&2 </dev/null
+    }
     say "installing:$need"
-    # shellcheck disable=SC2086 # lists of words
-    $root env DEBIAN_FRONTEND=noninteractive $install >&2 </dev/null || die "run as root: $install"
+    # A fresh container has no package lists, and old ones name packages that are gone.
+    # shellcheck disable=SC2086 # a list of words
+    if [ -z "$(find /var/lib/apt/lists -name '*Packages*' 2>/dev/null | head -1)" ] ||
+        ! apt_get install -y --no-install-recommends $need; then
+        apt_get update || say "apt-get update failed; going on with the package lists that are here"
+        apt_get install -y --no-install-recommends $need ||
+            die "run as root: apt-get update && apt-get install -y --no-install-recommends$need"
+    fi
 fi
 
 # --- unpacked beside the build: compiler and headers ---
@@ -110,6 +120,10 @@ usable() { # RUSTC
 }
 
 rustc=${RUSTC:-rustc}
+if [ -z "${RUSTC-}" ] && ! has_target "$rustc" && have rustup && ! { [ -x "$prefix/rustc" ] && usable "$prefix/rustc"; }; then
+    say "rustup target add $target"
+    rustup target add "$target" >&2 || say "rustup could not add it; going on with Debian's compiler"
+fi
 if ! has_target "$rustc"; then
     rustc=$prefix/rustc
     if ! [ -x "$rustc" ] || ! usable "$rustc"; then
@@ -137,7 +151,10 @@ build_std=
 has_target "$rustc" || build_std=-Zbuild-std=std,panic_unwind
 if ! [ -e "$libs/libasound.so" ]; then
     prepare_apt "$debian"
-    fetch_into "$sysroot" "libasound2:$debian" "libasound2-dev:$debian"
+    # Where times have 64 bits the library has a new name, and the old one names no package.
+    asound=libasound2t64
+    [ -n "$(apt-cache show "$asound:$debian" 2>/dev/null)" ] || asound=libasound2
+    fetch_into "$sysroot" "$asound:$debian" "libasound2-dev:$debian"
 fi
 
 settings() {
@@ -165,4 +182,10 @@ eval "$(settings)"
 say "$("$rustc" --version), cargo build --release --target $target --no-default-features $*"
 # shellcheck disable=SC2086 # one word or none
 cargo build --release --locked $build_std --target "$target" --no-default-features "$@"
-say "built $(realpath --relative-to="$PWD" "${CARGO_TARGET_DIR:-target}")/$target/release/earwitness"
+binary=${CARGO_TARGET_DIR:-target}/$target/release/earwitness
+say "built $(realpath --relative-to="$PWD" "$binary")"
+# The cross compiler's C library is this system's. A board with an older one refuses the program.
+board=2.36
+glibc=$(LC_ALL=C readelf --version-info "$binary" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -uV | tail -1)
+[ "$(printf '%s\n' "$glibc" $board | sort -V | tail -1)" = $board ] ||
+    say "WARNING: it needs the C library $glibc, and bookworm has $board: for boards with bookworm build it on bookworm"
