@@ -1,59 +1,93 @@
 import AVFoundation
 
-/// The phone's microphone into a session. The app has `NSMicrophoneUsageDescription` and asked for the permission before.
-public final class PhoneMicrophone {
-    private let runtime: Runtime
-    private let listener: SessionListener
-    private let engine = AVAudioEngine()
-    private var session: Session?
-
-    public init(runtime: Runtime, listener: SessionListener) {
-        self.runtime = runtime
-        self.listener = listener
-        let center = NotificationCenter.default
-        // A call, Siri, another app: begin again when it is over. A headset put in or out: the format changes.
-        center.addObserver(self, selector: #selector(interrupted), name: AVAudioSession.interruptionNotification, object: nil)
-        center.addObserver(self, selector: #selector(routeChanged), name: .AVAudioEngineConfigurationChange, object: engine)
+/// The phone's microphone into sessions. The app has `NSMicrophoneUsageDescription` and asked for the permission before. One task
+/// does everything, one thing after the other and in the order in which it happened: sessions never overlap.
+public final class PhoneMicrophone: @unchecked Sendable {
+    /// `interrupted`: a call or another app has it. It begins again when the system says so.
+    public enum State: Sendable { case listening, interrupted, stopped, failed(Error) }
+    private enum Step: @unchecked Sendable {
+        case start(CheckedContinuation<Void, Never>), stop(CheckedContinuation<Void, Never>)
+        case interrupted, over(resume: Bool), changed(AVAudioEngine?)
     }
 
-    public func start() throws {
-        let audio = AVAudioSession.sharedInstance()
-        try audio.setCategory(.record, mode: .measurement)
-        try audio.setActive(true)
-        let input = engine.inputNode
-        let format = input.outputFormat(forBus: 0)
-        let pushed = AudioInput.pushed(rateHz: UInt32(format.sampleRate), channels: 1, live: true)
-        let session = try runtime.start(input: pushed, listener: listener)
-        self.session = session
-        input.installTap(onBus: 0, bufferSize: 1024, format: format) { buffer, _ in
-            guard let samples = buffer.floatChannelData?[0] else { return }
-            // After the end it throws: nothing to do about it here.
-            _ = try? session.push(samples: Array(UnsafeBufferPointer(start: samples, count: Int(buffer.frameLength))))
+    private let runtime: Runtime, listener: SessionListener, tell: @Sendable (State) -> Void
+    private let steps: AsyncStream<Step>.Continuation
+    private var observers: [NSObjectProtocol] = []
+    // The task's own.
+    private var wanted = false
+    private var running: Listening?
+
+    /// `tell` hears of every change and every failure, from the task's thread.
+    public init(runtime: Runtime, listener: SessionListener, tell: @escaping @Sendable (State) -> Void) {
+        let (stream, steps) = AsyncStream.makeStream(of: Step.self)
+        (self.runtime, self.listener, self.tell, self.steps) = (runtime, listener, tell, steps)
+        func observe(_ name: Notification.Name, _ step: @escaping @Sendable (Notification) -> Step) {
+            observers.append(NotificationCenter.default.addObserver(forName: name, object: nil, queue: nil) { steps.yield(step($0)) })
         }
-        try engine.start()
-    }
-
-    /// What was said until now still gets its text.
-    public func stop() async throws {
-        engine.inputNode.removeTap(onBus: 0)
-        engine.stop()
-        let ending = session
-        session = nil
-        try await ending?.finish()
-    }
-
-    @objc private func interrupted(_ notification: Notification) {
-        let kind = notification.userInfo?[AVAudioSessionInterruptionTypeKey] as? UInt
-        Task {
-            try? await stop()
-            if kind == AVAudioSession.InterruptionType.ended.rawValue { try? start() }
+        observe(AVAudioSession.interruptionNotification) { notification in
+            let number = { notification.userInfo?[$0] as? UInt ?? 0 }
+            if number(AVAudioSessionInterruptionTypeKey) == AVAudioSession.InterruptionType.began.rawValue { return .interrupted }
+            let options = AVAudioSession.InterruptionOptions(rawValue: number(AVAudioSessionInterruptionOptionKey))
+            return .over(resume: options.contains(.shouldResume))
+        }
+        // A headset was put in or out: the engine has stopped, and its rate may be another one.
+        observe(.AVAudioEngineConfigurationChange) { .changed($0.object as? AVAudioEngine) }
+        observe(AVAudioSession.mediaServicesWereResetNotification) { _ in .changed(nil) }
+        Task { [weak self] in
+            for await step in stream { await self?.take(step) }
         }
     }
 
-    @objc private func routeChanged(_ notification: Notification) {
-        Task {
-            try? await stop()
-            try? start()
+    deinit {
+        observers.forEach { NotificationCenter.default.removeObserver($0) }
+        steps.finish()
+        running?.abandon()
+    }
+
+    /// Begins to listen. When it returns, `tell` has heard whether it does.
+    public func start() async { await withCheckedContinuation { _ = steps.yield(.start($0)) } }
+
+    /// Ends listening, whatever the system says later. When it returns, what was said until now has its text.
+    public func stop() async { await withCheckedContinuation { _ = steps.yield(.stop($0)) } }
+
+    private func take(_ step: Step) async {
+        do {
+            switch step {
+            case .start:
+                if running == nil { try await begin() }
+            case .stop:
+                wanted = false
+                try await end()
+                tell(.stopped)
+            case .interrupted where running != nil:
+                tell(.interrupted)
+                try await end()
+            case let .over(resume) where wanted && running == nil:
+                wanted = resume
+                if resume { try await begin() } else { tell(.stopped) }
+            case let .changed(engine) where running != nil && (engine == nil || engine === running?.engine):
+                try await end(letGo: false)
+                try await begin()
+            default: break
+            }
+        } catch {
+            tell(.failed(error))
         }
+        if case let .start(done) = step { done.resume() }
+        if case let .stop(done) = step { done.resume() }
+    }
+
+    private func begin() async throws {
+        // Whoever was told that it failed is not heard later, when a call is over.
+        wanted = false
+        running = try await Listening(runtime: runtime, listener: listener)
+        wanted = true
+        tell(.listening)
+    }
+
+    private func end(letGo: Bool = true) async throws {
+        let ending = running
+        running = nil
+        try await ending?.end(letGo: letGo)
     }
 }
