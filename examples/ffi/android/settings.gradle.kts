@@ -1,4 +1,11 @@
 // An app developer copies `earwitness` into their own project; this file makes it a project of its own.
+pluginManagement {
+    repositories {
+        google()
+        mavenCentral()
+        gradlePluginPortal()
+    }
+}
 dependencyResolutionManagement {
     repositories {
         google()

@@ -8,7 +8,7 @@ android {
     namespace = "org.earwitness.sample"
     compileSdk = 35
     defaultConfig {
-        minSdk = 26 // AAudio
+        minSdk = 26
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
         consumerProguardFiles("consumer-rules.pro")
     }
@@ -17,12 +17,13 @@ android {
         targetCompatibility = JavaVersion.VERSION_17
     }
     kotlinOptions { jvmTarget = "17" }
-    // scripts/android.sh writes both: see README.md.
-    sourceSets["main"].java.srcDir("build/generated/uniffi")
-    sourceSets["main"].jniLibs.srcDir("build/native")
+    // scripts/android.sh writes both. Not below Gradle's own build folder, which `gradle clean` empties.
+    sourceSets["main"].java.srcDir("generated")
+    sourceSets["main"].jniLibs.srcDir("native")
 }
 
 dependencies {
-    implementation("net.java.dev.jna:jna:5.13.0@aar")
+    // Since 5.17.0 it runs where memory pages have 16 KB.
+    implementation("net.java.dev.jna:jna:5.17.0@aar")
     implementation("org.jetbrains.kotlinx:kotlinx-coroutines-android:1.9.0")
 }
