@@ -8,7 +8,7 @@ mod programs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use programs::{library, root, run, speech, target};
+use programs::{library, root, run, speech, target, words};
 
 fn generate(language: &str, into: &Path) -> PathBuf {
     let out = into.join(language);
@@ -35,39 +35,86 @@ fn a_python_program_hears_what_the_command_line_hears() {
     });
 }
 
-/// With JetBrains' own compiler, which `scripts/install-clients.sh` fetches.
+/// Where JetBrains' own compiler is, which `scripts/install-clients.sh` fetches.
+fn kotlin() -> PathBuf {
+    let compiler = target().parent().unwrap().join("kotlin/node_modules/kotlin-compiler/lib");
+    assert!(compiler.exists(), "{} is missing: run the tests with `make test`", compiler.display());
+    compiler
+}
+
+/// What a Kotlin program needs beside `more`.
+fn class_path(more: &[&Path]) -> String {
+    let jars = ["kotlin-stdlib.jar", "kotlinx-coroutines-core-jvm.jar"].map(|jar| kotlin().join(jar));
+    let all = [Path::new("/usr/share/java/jna.jar"), &jars[0], &jars[1]];
+    let all = all.iter().chain(more).map(|path| path.display().to_string());
+    all.collect::<Vec<_>>().join(":")
+}
+
+fn compile_kotlin(sources: &[PathBuf], with: &[&Path], program: &Path) {
+    run(Command::new("java")
+        .args(["-Xmx1g", "-cp"])
+        .arg(kotlin().join("*"))
+        .args(["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect", "-nowarn", "-cp"])
+        .arg(class_path(with))
+        .args(sources)
+        .arg("-d")
+        .arg(program));
+}
+
+fn java(classes: &[&Path], main: &str) -> Command {
+    let mut command = Command::new("java");
+    command.arg("-cp").arg(class_path(classes));
+    command.arg(format!("-Djna.library.path={}", target().join("deps").display()));
+    command.arg("-Djna.nosys=false").arg(main);
+    command
+}
+
 #[test]
 fn a_kotlin_program_hears_the_same() {
     let speech = speech();
     let bindings = generate("kotlin", speech.folder.path());
-    let compiler = target().parent().unwrap().join("kotlin/node_modules/kotlin-compiler/lib");
-    let jars = ["kotlin-stdlib.jar", "kotlinx-coroutines-core-jvm.jar"].map(|jar| compiler.join(jar));
-    assert!(jars[0].exists(), "{} is missing: run the tests with `make test`", jars[0].display());
-    let path = |more: &[&Path]| {
-        let all = [Path::new("/usr/share/java/jna.jar"), &jars[0], &jars[1]];
-        let all = all.iter().chain(more).map(|path| path.display().to_string());
-        all.collect::<Vec<_>>().join(":")
-    };
     let program = speech.folder.path().join("transcribe.jar");
-    run(Command::new("java")
-        .args(["-Xmx1g", "-cp"])
-        .arg(compiler.join("*"))
-        .args(["org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", "-no-stdlib", "-no-reflect", "-nowarn", "-cp"])
-        .arg(path(&[]))
-        .arg(bindings.join("org/earwitness/earwitness.kt"))
-        .arg(root().join("examples/ffi/kotlin/Transcribe.kt"))
-        .arg("-d")
-        .arg(&program));
-    speech.check(|| {
-        let mut command = Command::new("java");
-        command.arg("-cp").arg(path(&[&program]));
-        command.arg(format!("-Djna.library.path={}", target().join("deps").display()));
-        command.arg("-Djna.nosys=false").arg("TranscribeKt");
-        command
-    });
+    let sources =
+        [bindings.join("org/earwitness/earwitness.kt"), root().join("examples/ffi/kotlin/Transcribe.kt")];
+    compile_kotlin(&sources, &[], &program);
+    speech.check(|| java(&[&program], "TranscribeKt"));
 }
 
-/// Swift cannot be compiled here: what the generator writes holds every name that the sample uses.
+/// On stand-ins for Android's classes, whose microphone plays the speech. `scripts/check-android.sh` compiles it against Android's.
+#[test]
+fn the_android_sample_hears_the_same() {
+    let speech = speech();
+    let bindings = generate("kotlin", speech.folder.path());
+    let stand_ins = root().join("crates/uniffi-bindgen/tests/stand-ins/android");
+    let classes = speech.folder.path().join("android");
+    let mut javac = Command::new("javac");
+    javac.arg("-d").arg(&classes);
+    for folder in
+        ["device/android/annotation", "device/android/media", "device/android/os", "newer/android/media"]
+    {
+        let files = std::fs::read_dir(stand_ins.join(folder)).unwrap();
+        javac.args(files.map(|file| file.unwrap().path()));
+    }
+    run(&mut javac);
+    let sample = root().join("examples/ffi/android/earwitness/src/main/java/org/earwitness/sample");
+    let program = speech.folder.path().join("phone.jar");
+    let sources = [
+        bindings.join("org/earwitness/earwitness.kt"),
+        sample.join("PhoneMicrophone.kt"),
+        sample.join("Listening.kt"),
+        stand_ins.join("HearWithPhone.kt"),
+    ];
+    compile_kotlin(&sources, &[&classes], &program);
+    let mut command = java(&[&program, &classes], "HearWithPhoneKt");
+    let told = String::from_utf8(run(command.arg(&speech.models).arg(&speech.raw)).stdout).unwrap();
+    // It hears all of it first, and goes through faults after that.
+    let (whole, _) = told.split_once("# start, stop and start").unwrap_or_else(|| panic!("{told}"));
+    let finals: Vec<&str> = whole.lines().filter_map(|line| line.strip_prefix("final ")).collect();
+    assert_eq!(words(&finals.join(" ")), speech.words, "{told}");
+    assert!(whole.contains("partial ") && told.ends_with("checked\n"), "{told}");
+}
+
+/// Without a Swift compiler, which `scripts/check-swift.sh` has: what the generator writes holds every name that the samples use.
 #[test]
 fn swift_bindings_have_what_the_sample_uses() {
     let folder = tempfile::tempdir().unwrap();
@@ -80,6 +127,7 @@ fn swift_bindings_have_what_the_sample_uses() {
         "case partial(",
         "case pushed(",
         "func pushBytes(pcm16: Data) throws",
+        "func pushFloatBytes(pcm32: Data) throws",
         "func finish() async throws",
         "func cancel()",
     ] {

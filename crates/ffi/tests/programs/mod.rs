@@ -63,7 +63,8 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-fn words(text: &str) -> Vec<String> {
+/// Without what is written around them, in lower case.
+pub fn words(text: &str) -> Vec<String> {
     let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     text.split_whitespace().map(bare).filter(|word| !word.is_empty()).collect()
 }
