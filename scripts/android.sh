@@ -4,11 +4,11 @@
 #   sh scripts/android.sh                     what a developer's machine and CI run
 #   ANDROID_FEATURES=uniffi sh scripts/android.sh      other features of crates/ffi than uniffi,cloud,telemetry
 #
-# With an NDK (ANDROID_NDK_HOME, or the newest of ANDROID_HOME/ndk): cargo-ndk compiles for arm64-v8a and x86_64, with memory pages of
-# 16 KB, into examples/ffi/android/earwitness/native; the Kotlin for it goes into its folder generated; and Gradle, where it is
-# installed, makes the AAR. Without one nothing can be linked: cargo checks the library for aarch64-linux-android, with `capture`, too,
-# which apps leave out. A target that rustup cannot add is compiled from the standard library's sources, those of
-# scripts/cross-linux.sh if the installed Rust has none; C is compiled by aarch64-linux-gnu-gcc, and thrown away.
+# With an NDK (ANDROID_NDK_HOME, or the newest of ANDROID_HOME/ndk): cargo-ndk compiles for arm64-v8a and x86_64, with memory
+# pages of 16 KB, into examples/ffi/android/earwitness/native; the Kotlin for it goes into its folder generated; and Gradle,
+# where it is installed, makes the AAR. Without one nothing can be linked: cargo checks the library for aarch64-linux-android,
+# with `capture`, too, which apps leave out. A target that rustup cannot add is compiled from the standard library's sources,
+# those of scripts/cross-linux.sh if the installed Rust has none; C is compiled by aarch64-linux-gnu-gcc, and thrown away.
 # webrtc adds a detector that costs a tenth: ANDROID_FEATURES=uniffi,cloud,telemetry,webrtc, which wants the NDK's C compiler.
 # Exit code: 0 built, or checked where there is no NDK; 1 not.
 set -eu

@@ -3,13 +3,13 @@
 #
 #   sh scripts/check-android.sh [LIBRARY [UNIFFI_BINDGEN]]
 #
-# What cargo build --workspace and cargo test --no-run make is taken where nothing is said: target/debug/deps/libearwitness_ffi.so and
-# target/debug/uniffi-bindgen. The classes are those of the newest platform in ANDROID_HOME. Without an SDK they are Android 6's
-# (API 23) from a Debian package of 13 MB, kept in target/android; what the sample uses of newer ones is in
-# crates/uniffi-bindgen/tests/stand-ins/android/newer. No other Java is there: what Android lacks is not found. The language is
-# Kotlin 2.1's, which the Gradle module asks for. `make test` runs the sample, on stand-ins.
-# Needs JDK 17, libjna-java, and the Kotlin compiler that scripts/install-clients.sh puts into target/kotlin (EARWITNESS_KOTLIN says
-# where else). Exit code: 0 it compiles, 1 it does not, 77 cannot run here.
+# What cargo build --workspace and cargo test --no-run make is taken where nothing is said:
+# target/debug/deps/libearwitness_ffi.so and target/debug/uniffi-bindgen. The classes are those of the newest platform in
+# ANDROID_HOME. Without an SDK they are Android 6's (API 23) from a Debian package of 13 MB, kept in target/android; what the
+# sample uses of newer ones is in crates/uniffi-bindgen/tests/stand-ins/android/newer. No other Java is there: what Android
+# lacks is not found. The language is Kotlin 2.1's, which the Gradle module asks for. `make test` runs the sample, on stand-ins.
+# Needs JDK 17, libjna-java, and the Kotlin compiler that scripts/install-clients.sh puts into target/kotlin (EARWITNESS_KOTLIN
+# says where else). Exit code: 0 it compiles, 1 it does not, 77 cannot run here.
 set -eu
 
 say() { printf 'check-android: %s\n' "$*" >&2; }
