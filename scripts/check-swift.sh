@@ -6,12 +6,15 @@
 # What cargo build --workspace and cargo test --no-run make is taken where nothing is said:
 # target/debug/deps/libearwitness_ffi.so, target/debug/uniffi-bindgen, target/debug/earwitness. The compiler is Debian trixie's
 # swiftlang, in a Debian that debootstrap makes below target/debian/roots (EARWITNESS_ROOTS) the first time: 450 MB to download,
-# 3 GB on disk. The system stays as it is. Shown: examples/ffi/swift hears from a file and from live buffers the words that
-# NATIVE hears, tells partial texts, is cancelled, and ends with a message where there are no models. examples/ffi/ios, on the
-# stand-in of crates/uniffi-bindgen/tests/stand-ins for Apple's AVFoundation, hears the same words, and goes through calls,
-# headsets, stops and failures. Nothing here says that it compiles with Apple's own headers. Needs root, the network the first
-# time, and tiny.en, silero-vad and two-cities among the models (EARWITNESS_MODELS, or those of who called sudo). Exit code: 0
-# well, 1 not, 77 cannot run here.
+# 3 GB on disk. The system stays as it is.
+#
+# Shown: examples/ffi/swift hears from a file and from live buffers the words that NATIVE hears, tells partial texts, is
+# cancelled, and ends with a message where there are no models. examples/ffi/ios, on the stand-in of
+# crates/uniffi-bindgen/tests/stand-ins for Apple's AVFoundation, hears the same words, and goes through calls, headsets, stops
+# and failures. Nothing here says that it compiles with Apple's own headers.
+#
+# Needs root, the network the first time, and tiny.en, silero-vad and two-cities among the models (EARWITNESS_MODELS, or those of
+# who called sudo). Exit code: 0 well, 1 not, 77 cannot run here.
 set -eu
 
 say() { printf 'check-swift: %s\n' "$*" >&2; }
@@ -138,7 +141,7 @@ grep -q 'earwitness models' "$work/errors" || fail "without models it said: $(ca
 # --- examples/ffi/ios ---
 
 hear './hear models speech.f32' >"$work/told" 2>"$work/errors" ||
-    fail "the iOS sample: $(tail -5 "$work/told") $(grep -i fatal "$work/errors")"
+    fail "the iOS sample: $(tail -5 "$work/told") $(head -3 "$work/errors")"
 [ "$(tail -1 "$work/told")" = checked ] || fail "the iOS sample came to no end: $(cat "$work/told")"
 sed '/^# a call/q' "$work/told" | same final || fail "other words through the iOS sample: $(cat "$work/told")"
 say "the Swift sample and the iOS sample hear what the command line hears"

@@ -59,6 +59,8 @@ func isLetGo() -> Bool {
 @main
 struct HearWithPhone {
     static func main() async throws {
+        // What was told before a fault is not lost with it.
+        setlinebuf(stdout)
         let arguments = CommandLine.arguments
         let bytes = try Data(contentsOf: URL(fileURLWithPath: arguments[2]))
         Microphone.it.samples = bytes.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
