@@ -22,7 +22,7 @@ class PhoneMicrophone(
     private val listener: SessionListener,
     private val tell: (State) -> Unit,
 ) {
-    /** What `tell` hears, from a thread that is not the user interface's. */
+    /** What `tell` hears, from the thread in which it happens: the reader's, the caller's, the main one. */
     sealed interface State {
         data object Listening : State
 
@@ -84,11 +84,11 @@ class PhoneMicrophone(
         ending.end()
     }
 
-    /** Who called may be gone meanwhile, as a screen that was turned: what was begun is ended nevertheless. */
-    private suspend fun inTurn(work: suspend () -> Unit) = withContext(Dispatchers.IO + NonCancellable) {
+    /** Turns in the order of the calls. Who called may be gone meanwhile, as a screen that was turned: it is done nevertheless. */
+    private suspend fun inTurn(work: suspend () -> Unit) = withContext(NonCancellable) {
         turn.withLock {
             try {
-                work()
+                withContext(Dispatchers.IO) { work() }
             } catch (failed: Exception) {
                 tell(State.Failed(failed))
             }
