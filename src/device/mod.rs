@@ -6,6 +6,7 @@
 mod board;
 mod heat;
 mod kernel;
+mod mailbox;
 mod throttle;
 
 use std::path::{Path, PathBuf};
