@@ -34,7 +34,6 @@ impl Mailbox {
         mailbox.flags().map(|_| mailbox)
     }
 
-    #[cfg(target_os = "linux")]
     #[allow(
         unsafe_code,
         reason = "the kernel writes its answer over the request, which is of the size that it says"
@@ -48,11 +47,6 @@ impl Mailbox {
         // SAFETY: the file is open, the message is as long as its first word says and lives until the call is over.
         unsafe { property(self.0.as_raw_fd(), address) }.ok()?;
         flags(&message)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn flags(&self) -> Option<FirmwareFlags> {
-        None
     }
 }
 
