@@ -67,6 +67,10 @@ impl Isa {
         }
     }
 
+    #[cfg_attr(
+        not(any(target_arch = "x86_64", target_arch = "aarch64")),
+        allow(dead_code, reason = "one level is all there is")
+    )]
     pub(crate) fn level(self) -> Level {
         self.0
     }

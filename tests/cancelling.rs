@@ -59,8 +59,9 @@ fn a_run_that_is_ended_at_once_answers_nothing_more_and_what_is_kept_waits() {
 }
 
 /// Runs `talk(2)` under `policy` with a cloud that answers as `reply` says, and gives the run up at the first utterance's
-/// end, or when the cloud is asked for the first time. Gives how often the cloud was asked, and how long the end took.
-fn given_up(policy: Policy, local_ms: u64, at_hop: bool, reply: Reply) -> (usize, Duration) {
+/// end, or when the cloud is asked for the first time. Gives how often the cloud was asked, as told
+/// and as heard there, and how long the end took.
+fn given_up(policy: Policy, local_ms: u64, at_hop: bool, reply: Reply) -> (usize, usize, Duration) {
     let cloud = FakeCloud::replies(vec![reply]);
     let mut settings = CloudSettings::new(ProviderKind::OpenAi, &cloud.url()).unwrap();
     settings.backoff = Duration::from_millis(1);
@@ -95,17 +96,21 @@ fn given_up(policy: Policy, local_ms: u64, at_hop: bool, reply: Reply) -> (usize
         .unwrap();
     assert!(!events.iter().any(|e| matches!(e, Event::Final(_) | Event::Failed { .. })), "{policy:?}");
     assert!(events.iter().any(|e| matches!(e, Event::Dropped { .. })), "{policy:?}");
-    (cloud.connections.load(Ordering::Relaxed), given_up.unwrap().elapsed())
+    let hops = events.iter().filter(|e| matches!(e, Event::Hop { .. })).count();
+    (hops, cloud.connections.load(Ordering::Relaxed), given_up.unwrap().elapsed())
 }
 
 #[test]
 fn a_run_that_is_given_up_sends_nothing_more() {
     // Recognized here when it is given up: nobody else is asked.
-    let (asked, _) = given_up(Policy::LocalThenCloud, 60_000, false, Reply::text("from the cloud"));
-    assert_eq!(asked, 0);
+    let (hops, asked, _) = given_up(Policy::LocalThenCloud, 60_000, false, Reply::text("from the cloud"));
+    assert_eq!((hops, asked), (0, 0));
     // The cloud hears the first one: it is not waited for, and the second is not sent.
     for policy in [Policy::LocalThenCloud, Policy::CloudThenLocal, Policy::Cloud] {
-        let (asked, took) = given_up(policy, 1, true, Reply::Stall);
-        assert!(asked <= 1 && took < Duration::from_secs(20), "{policy:?}: {asked}, {took:?}");
+        let (hops, asked, took) = given_up(policy, 1, true, Reply::Stall);
+        assert!(
+            hops == 1 && asked <= 1 && took < Duration::from_secs(20),
+            "{policy:?}: {hops}, {asked}, {took:?}"
+        );
     }
 }

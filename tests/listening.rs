@@ -38,6 +38,28 @@ fn transcribe_prints_the_documented_object_and_the_right_text() {
 }
 
 #[test]
+fn utterances_are_kept_until_they_are_answered_or_for_good() {
+    let reading = support::two_cities();
+    for (flags, kept) in [
+        (&["--keep-unanswered"][..], false),
+        (&["--keep"][..], true),
+        (&["--keep", "--keep-unanswered"][..], true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        let mut listen = earwitness();
+        listen.args(["listen", "--json", "--pace", "20", "--input"]).arg(&reading);
+        let events = json_lines(&listen.args(flags).arg("--spool").arg(&spool).output().unwrap());
+        let finals = events.iter().filter(|e| e["event"] == "final");
+        assert!(finals.clone().count() > 2 && finals.clone().all(|e| e["id"].is_string()), "each was kept");
+        let listed = json_lines(
+            &earwitness().args(["spool", "list", "--json", "--spool"]).arg(&spool).output().unwrap(),
+        );
+        assert_eq!(listed.len(), if kept { finals.count() } else { 0 }, "{flags:?}");
+    }
+}
+
+#[test]
 fn listening_to_a_replay_gives_what_transcribing_gives() {
     let file = support::two_cities();
     let transcribed =

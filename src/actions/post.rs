@@ -17,7 +17,7 @@ impl Client {
     pub(super) fn new() -> std::io::Result<Self> {
         // Text goes to the host that was named, never to where that host redirects.
         let builder = || {
-            reqwest::Client::builder()
+            crate::web::trusting_builder()
                 .timeout(TIMEOUT)
                 .user_agent(concat!("earwitness/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())

@@ -143,6 +143,14 @@ pub enum AudioError {
         /// The ids of the devices that exist.
         known: Vec<String>,
     },
+    /// A part of a name is in those of several input devices.
+    #[error("{name:?} may be several microphones; name one of: {}", list(matching))]
+    AmbiguousMicrophone {
+        /// The name asked for.
+        name: String,
+        /// The ids of the devices that it may be.
+        matching: Vec<String>,
+    },
     /// The named sound system is not compiled in or not running.
     #[error("the sound system {name:?} is not available; choose one of: {}", list(known))]
     UnknownHost {

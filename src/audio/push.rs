@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -21,8 +21,11 @@ use super::{AudioError, Resampler, output_length};
 
 /// How often an empty ring is looked at: a third of a detector's frame.
 const POLL: Duration = Duration::from_millis(10);
-/// Looks before `read` answers without samples, so that its caller can stop.
-const LOOKS: u32 = 10;
+/// The same where nothing came for a second: an app that pauses its microphone does not pay for it in wake-ups.
+const IDLE_POLL: Duration = Duration::from_millis(50);
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+/// After this long `read` answers without samples, so that its caller can stop.
+const ANSWER_WITHIN: Duration = Duration::from_millis(100);
 /// How often a writer that waits looks for room.
 const WRITER_POLL: Duration = Duration::from_millis(2);
 
@@ -97,6 +100,7 @@ pub struct PushSource {
     shared: Arc<Shared>,
     due_gap: u64,
     flushed: bool,
+    last_samples: Instant,
 }
 
 /// A stream of `native` audio with room for `room` of it. 10 s are enough for a device under load: it is at most 2 MB.
@@ -124,6 +128,7 @@ pub fn push_stream(
         shared: shared.clone(),
         due_gap: 0,
         flushed: false,
+        last_samples: Instant::now(),
     };
     Ok((PushWriter { ring: writer, channels, select, when_full, shared }, source))
 }
@@ -179,7 +184,8 @@ fn mono<T: PcmSample>(select: ChannelSelect, frame: &[T]) -> f32 {
 impl AudioSource for PushSource {
     fn read(&mut self, block: &mut Vec<f32>) -> Result<Read, AudioError> {
         block.clear();
-        for _ in 0..LOOKS {
+        let asked = Instant::now();
+        loop {
             if self.due_gap > 0 {
                 self.faults.lost_samples += self.due_gap;
                 return Ok(Read::Gap(std::mem::take(&mut self.due_gap)));
@@ -189,6 +195,9 @@ impl AudioSource for PushSource {
             let lost = self.shared.lost_frames.load(Ordering::Acquire);
             let drained = self.drain.take(&mut self.ring, lost, &mut self.mono);
             self.faults.non_finite_samples += drained.non_finite;
+            if !self.mono.is_empty() {
+                self.last_samples = Instant::now();
+            }
             self.resampler.push(&self.mono, block)?;
             if let Some(frames) = drained.gap_frames {
                 self.resampler.finish(block)?;
@@ -205,11 +214,14 @@ impl AudioSource for PushSource {
                 self.resampler.finish(block)?;
                 return Ok(if block.is_empty() { Read::End } else { Read::Samples });
             }
+            if asked.elapsed() >= ANSWER_WITHIN {
+                return Ok(Read::Samples);
+            }
             if self.mono.is_empty() && self.due_gap == 0 {
-                thread::sleep(POLL);
+                let idle = self.last_samples.elapsed() >= IDLE_AFTER;
+                thread::sleep(if idle { IDLE_POLL } else { POLL });
             }
         }
-        Ok(Read::Samples)
     }
 
     fn native(&self) -> NativeFormat {

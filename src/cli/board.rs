@@ -14,7 +14,7 @@ const HOT_CELSIUS: f64 = 80.0;
 pub fn look(root: &Path) -> Board {
     let mut board = Board::below(root);
     let raspberry = board.model.as_deref().is_some_and(|model| model.contains("Raspberry Pi"));
-    // Older kernels do not show the firmware's flags; the firmware's own program does.
+    // Who may not ask the firmware may often run its own program, which asks as another group.
     if board.firmware.is_none() && raspberry && root == Path::new("/") {
         let answer = Command::new("vcgencmd").arg("get_throttled").output().ok();
         board.firmware =

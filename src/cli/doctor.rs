@@ -106,8 +106,8 @@ fn processor(isa: Option<Isa>) -> Check {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let features = cpu_features();
     let isa = isa.unwrap_or_else(Isa::detect);
-    let found =
-        format!("{} ({cores} cores): {}; computes with {isa}", std::env::consts::ARCH, features.join(" "));
+    let has = if features.is_empty() { String::new() } else { format!("{}; ", features.join(" ")) };
+    let found = format!("{} ({cores} cores): {has}computes with {isa}", std::env::consts::ARCH);
     let fast = features.iter().any(|f| matches!(*f, "avx2" | "dotprod"));
     if fast {
         return Check::ok("processor", found);
@@ -115,7 +115,13 @@ fn processor(isa: Option<Isa>) -> Check {
     Check::warning(
         "processor",
         found,
-        "neither AVX2 nor dotprod: recognition works and is slow; prefer tiny.en",
+        match std::env::consts::ARCH {
+            "arm" => {
+                "a 32-bit program computes without the processor's vectors: recognition works and is very slow; \
+                      where the processor has 64 bits, use a 64-bit system"
+            }
+            _ => "neither AVX2 nor dotprod: recognition works and is slow; prefer tiny.en",
+        },
     )
 }
 

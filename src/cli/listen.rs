@@ -46,7 +46,7 @@ pub struct Args {
     /// How fast to replay: 1 is real time.
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR", requires = "input")]
     pace: f64,
-    /// Microphone: its id or part of its name (`earwitness devices`).
+    /// Microphone: its id or name, or a part of them that only one has (`earwitness devices`).
     #[arg(short, long, value_name = "NAME", conflicts_with = "input")]
     device: Option<String>,
     /// Show what an unfinished utterance sounds like so far.
@@ -58,6 +58,9 @@ pub struct Args {
     /// Keep every utterance on disk before it is recognized, and after (`earwitness spool list`).
     #[arg(long)]
     keep: bool,
+    /// Keep every utterance on disk until it is answered: a stop or a loss of power loses none.
+    #[arg(long)]
+    keep_unanswered: bool,
     /// Where utterances are kept [default: in the user's data folder].
     #[arg(long, value_name = "FOLDER")]
     spool: Option<PathBuf>,
@@ -101,7 +104,7 @@ pub fn run(args: &Args) -> Result<()> {
     let stop = stop_on_interrupt()?;
     let (source, from) = source.open()?;
     exit::eprint_line(&format!("Listening to {from}. Ctrl-C ends."));
-    let mut watched = Watched::new(Manager::of_environment(), &from);
+    let mut watched = Watched::new(Manager::of_environment(), &from, &stop);
     let source = watched.source(source);
     let style =
         Style { json: args.json || args.format == "jsonl", partials: args.partials, latency: args.latency };
@@ -132,6 +135,11 @@ pub fn run(args: &Args) -> Result<()> {
     }
     match summary.failed {
         0 => Ok(()),
+        // One of thousands in a year does not make a stop a failure.
+        n if args.input.is_none() => {
+            tracing::warn!("{n} utterances could not be transcribed");
+            Ok(())
+        }
         n => Err(CliError::new(Exit::Internal, format!("{n} utterances could not be transcribed")).into()),
     }
 }
@@ -140,7 +148,9 @@ impl Args {
     /// The profile with these flags applied.
     fn profile(&self) -> Result<Profile> {
         let mut profile = self.engine.profile()?;
-        profile.spool.keep |= self.keep;
+        profile.spool.keep |= self.keep || self.keep_unanswered;
+        // Who asks for both gets more.
+        profile.spool.keep_answered &= self.keep || !self.keep_unanswered;
         if let Some(folder) = &self.spool {
             profile.spool.folder.clone_from(folder);
         }

@@ -21,6 +21,7 @@ pub fn free_disk_mib(folder: &std::path::Path) -> Option<u64> {
 
 /// Features of the processor that matter for speed, detected now.
 pub fn cpu_features() -> Vec<&'static str> {
+    #[allow(unused_mut, reason = "other architectures tell nothing")]
     let mut found = Vec::new();
     #[cfg(target_arch = "x86_64")]
     {

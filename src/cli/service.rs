@@ -1,17 +1,18 @@
 //! What `listen` and `serve` tell the service manager: that they are ready, how it goes, that they are alive.
 //!
 //! The protocol is systemd's (`sd_notify`): datagrams to the socket in `NOTIFY_SOCKET`. Without that variable, and on
-//! systems without such sockets, nothing is sent. A sign of life is sent only while audio or events go on: a process whose
-//! pipeline hangs is restarted by the manager. No message carries what was said.
+//! systems without such sockets, nothing is sent. A sign of life is sent only while audio comes, or the microphone was away for
+//! less than [`AWAY`], and while what was said gets its answers: a process in which one of these hangs is restarted by the
+//! manager. No message carries what was said.
 
 use std::ffi::OsString;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use earwitness::audio::{AudioError, AudioSource, NativeFormat, Read, SourceFaults};
-use earwitness::pipeline::Event;
+use earwitness::pipeline::{Event, StopSignal};
 
 /// The service manager that started this process, if one did.
 #[derive(Clone, Debug, Default)]
@@ -71,13 +72,36 @@ fn send(_socket: &OsString, _message: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Counts what shows that the pipeline goes on.
+/// A microphone that is away is looked for so long; then a new process, with a new connection to the sound system, may do
+/// better.
+const AWAY: Duration = Duration::from_secs(600);
+/// A gap of less is nothing to speak of.
+const SHORT: Duration = Duration::from_secs(2);
+/// An utterance that has no answer after this long never gets one. The slowest board takes some minutes for the longest.
+const HANGS: Duration = Duration::from_secs(600);
+/// What is not answered so long after the end of listening waits on disk for another run, before the manager kills
+/// (`TimeoutStopSec=60`).
+const ENDING: Duration = Duration::from_secs(40);
+
+/// What shows that the pipeline goes on.
 #[derive(Clone, Debug, Default)]
-struct Pulse(Arc<AtomicU64>);
+struct Pulse {
+    audio: Arc<AtomicU64>,
+    /// Since when somebody waits for an answer.
+    waiting: Arc<Mutex<Option<Instant>>>,
+}
 
 impl Pulse {
     fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.audio.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hangs(&self, limit: Duration) -> bool {
+        self.waiting().is_some_and(|since| since.elapsed() > limit)
     }
 }
 
@@ -85,15 +109,17 @@ impl Pulse {
 pub struct Watched {
     manager: Manager,
     pulse: Pulse,
+    stop: StopSignal,
     name: String,
     utterances: u64,
     lost: u64,
 }
 
 impl Watched {
-    /// `name` is what is listened to.
-    pub fn new(manager: Manager, name: &str) -> Self {
-        Self { manager, pulse: Pulse::default(), name: name.to_owned(), utterances: 0, lost: 0 }
+    /// `name` is what is listened to; `stop` ends it.
+    pub fn new(manager: Manager, name: &str, stop: &StopSignal) -> Self {
+        let (pulse, stop) = (Pulse::default(), stop.clone());
+        Self { manager, pulse, stop, name: name.to_owned(), utterances: 0, lost: 0 }
     }
 
     /// The same source; the manager hears of its first audio (`READY`), of its progress (`WATCHDOG`) and of its end (`STOPPING`).
@@ -101,13 +127,28 @@ impl Watched {
         if self.manager.socket.is_none() {
             return source;
         }
-        let (manager, pulse) = (self.manager.clone(), self.pulse.clone());
-        Box::new(WatchedSource { source, manager, pulse, status: self.status(), signs: None })
+        let (manager, pulse, stop) = (self.manager.clone(), self.pulse.clone(), self.stop.clone());
+        Box::new(WatchedSource {
+            source,
+            manager,
+            pulse,
+            stop,
+            status: self.status(),
+            signs: None,
+            away: None,
+            told_away: false,
+        })
     }
 
     /// Takes note of an event.
     pub fn hear(&mut self, event: &Event) {
-        self.pulse.beat();
+        match event {
+            Event::SpeechEnded { .. } => {
+                self.pulse.waiting().get_or_insert_with(Instant::now);
+            }
+            Event::Final(_) | Event::Failed { .. } | Event::Deferred { .. } => *self.pulse.waiting() = None,
+            _ => {}
+        }
         match event {
             Event::Final(_) => self.utterances += 1,
             Event::Failed { .. } | Event::Dropped { .. } => self.lost += 1,
@@ -129,10 +170,14 @@ struct WatchedSource {
     source: Box<dyn AudioSource>,
     manager: Manager,
     pulse: Pulse,
+    stop: StopSignal,
     /// What is said of it when it begins.
     status: String,
     /// Ends the signs of life when it is dropped; absent until the first audio.
     signs: Option<Sender<()>>,
+    /// Since when the microphone is.
+    away: Option<Instant>,
+    told_away: bool,
 }
 
 impl WatchedSource {
@@ -144,8 +189,8 @@ impl WatchedSource {
             std::thread::spawn(move || {
                 let mut seen = 0;
                 while ended.recv_timeout(every / 2) == Err(RecvTimeoutError::Timeout) {
-                    let now = pulse.0.load(Ordering::Relaxed);
-                    if now != seen {
+                    let now = pulse.audio.load(Ordering::Relaxed);
+                    if now != seen && !pulse.hangs(HANGS) {
                         manager.tell("WATCHDOG=1");
                     }
                     seen = now;
@@ -160,10 +205,25 @@ impl AudioSource for WatchedSource {
     fn read(&mut self, block: &mut Vec<f32>) -> Result<Read, AudioError> {
         let read = self.source.read(block)?;
         // A microphone that has nothing yet gives an empty block: that is no progress.
-        if !block.is_empty() || matches!(read, Read::Gap(_)) {
+        if !block.is_empty() {
             self.pulse.beat();
             if self.signs.is_none() {
                 self.begin();
+            }
+            self.away = None;
+            if std::mem::take(&mut self.told_away) {
+                self.manager.tell(&self.status);
+            }
+        } else if matches!(read, Read::Gap(_)) {
+            let since = *self.away.get_or_insert_with(Instant::now);
+            if since.elapsed() < AWAY {
+                self.pulse.beat();
+            }
+            if since.elapsed() > SHORT
+                && self.signs.is_some()
+                && !std::mem::replace(&mut self.told_away, true)
+            {
+                self.manager.tell("STATUS=The microphone is away: looking for it");
             }
         }
         Ok(read)
@@ -186,6 +246,15 @@ impl Drop for WatchedSource {
     /// The pipeline lets go of its source when it hears no more; what was heard is still answered.
     fn drop(&mut self) {
         self.manager.tell("STOPPING=1\nSTATUS=Ending");
+        if self.manager.socket.is_none() || !self.stop.is_stopped() {
+            return;
+        }
+        let stop = self.stop.clone();
+        // It ends with the process; without it all that was heard is answered, however long that takes.
+        let _ = std::thread::Builder::new().name("ending".to_owned()).spawn(move || {
+            std::thread::sleep(ENDING);
+            stop.abort();
+        });
     }
 }
 
@@ -214,6 +283,58 @@ mod tests {
         }
     }
 
+    /// A microphone that is away.
+    struct Away;
+
+    impl AudioSource for Away {
+        fn read(&mut self, block: &mut Vec<f32>) -> Result<Read, AudioError> {
+            block.clear();
+            Ok(Read::Gap(1_600))
+        }
+
+        fn native(&self) -> NativeFormat {
+            NativeFormat { rate: SampleRate::new(16_000).unwrap(), channels: 1 }
+        }
+    }
+
+    #[test]
+    fn a_microphone_that_is_away_is_not_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let manager = Manager { socket: Some(path.into()), watchdog: None };
+        let watched = Watched::new(manager, "a test", &StopSignal::default());
+        let mut source = watched.source(Box::new(Away));
+        source.read(&mut Vec::new()).unwrap();
+        assert!(socket.recv(&mut [0; 256]).is_err(), "no READY");
+    }
+
+    #[test]
+    fn a_recognizer_hangs_when_nothing_said_is_answered_for_long() {
+        let mut watched = Watched::new(Manager::default(), "a test", &StopSignal::default());
+        let ended = |utterance| Event::SpeechEnded {
+            utterance,
+            start: 0.0,
+            end: 1.0,
+            end_reason: earwitness::utterance::EndReason::Silence,
+            id: None,
+        };
+        let dropped = Event::Dropped { utterance: 1, start: 0.0, end: 1.0, input: None };
+        let failed =
+            Event::Failed { utterance: 0, start: 0.0, end: 1.0, error: String::new(), attempt: None };
+        watched.hear(&ended(0));
+        assert!(!watched.pulse.hangs(HANGS));
+        let short = Duration::from_millis(5);
+        std::thread::sleep(short * 2);
+        // Others come and go; the first still waits.
+        watched.hear(&ended(1));
+        watched.hear(&dropped);
+        assert!(watched.pulse.hangs(short));
+        watched.hear(&failed);
+        assert!(!watched.pulse.hangs(Duration::ZERO));
+    }
+
     #[test]
     fn a_source_that_gives_nothing_is_not_ready_and_shows_no_life() {
         let folder = tempfile::tempdir().unwrap();
@@ -225,7 +346,7 @@ mod tests {
             socket.recv(&mut message).ok().map(|n| String::from_utf8_lossy(&message[..n]).into_owned())
         };
         let manager = Manager { socket: Some(path.into()), watchdog: Some(Duration::from_millis(100)) };
-        let watched = Watched::new(manager, "a test");
+        let watched = Watched::new(manager, "a test", &StopSignal::default());
         let mut source = watched.source(Box::new(Blocks(vec![true, false])));
         let mut block = Vec::new();
         source.read(&mut block).unwrap();

@@ -34,7 +34,11 @@ impl Source {
     pub fn microphone(name: Option<&str>, profile: &Profile) -> Result<Self> {
         let name = name.unwrap_or(&profile.capture.device);
         let microphone = Microphone::new().channel(profile.channels());
-        Ok(Self::Microphone(if name.is_empty() { microphone } else { microphone.try_device(name)? }))
+        Ok(Self::Microphone(if name.is_empty() {
+            microphone.check()?
+        } else {
+            microphone.try_device(name)?
+        }))
     }
 
     #[cfg(not(feature = "capture"))]

@@ -108,6 +108,8 @@ pub struct SpoolConfig {
     /// Keep every utterance before it is recognized, and after. Without it only what the cloud shall answer is kept,
     /// until it has.
     pub keep: bool,
+    /// With `keep`: also once it is answered. `false` keeps it until then, so that nothing is lost and nothing collected.
+    pub keep_answered: bool,
     /// Folder; the user's own data folder if empty.
     pub folder: PathBuf,
     /// Cap on the disk space, MiB.
@@ -122,6 +124,7 @@ impl Default for SpoolConfig {
     fn default() -> Self {
         Self {
             keep: false,
+            keep_answered: true,
             folder: PathBuf::new(),
             max_mib: 1024,
             when_full: WhenFull::default(),

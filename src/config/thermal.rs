@@ -8,8 +8,8 @@ use crate::device::HeatLimit;
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ThermalConfig {
-    /// Degrees Celsius, or 0 for never. Absent: 80 on boards that name themselves, where a Raspberry Pi's firmware begins
-    /// to slow down, and never elsewhere: a laptop is made to run hotter.
+    /// Degrees Celsius, or 0 for never. Absent: 75 on boards that name themselves, 5 below where a Raspberry Pi's
+    /// firmware begins to slow down, and never elsewhere: a laptop is made to run hotter.
     pub max_celsius: Option<f64>,
     /// How far it must cool below that before all is as before, degrees. 5: less, and a load that comes and goes would switch
     /// it at every utterance.
@@ -25,7 +25,7 @@ impl Default for ThermalConfig {
 impl ThermalConfig {
     /// The limit on a device that is a board or is not; `None` where heat changes nothing.
     pub fn limit(&self, board: bool) -> Option<HeatLimit> {
-        let max_celsius = self.max_celsius.unwrap_or(if board { 80.0 } else { 0.0 });
+        let max_celsius = self.max_celsius.unwrap_or(if board { 75.0 } else { 0.0 });
         (max_celsius > 0.0).then_some(HeatLimit { max_celsius, hysteresis_celsius: self.hysteresis_celsius })
     }
 

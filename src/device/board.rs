@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::kernel::{Thermometer, entries, word};
-use super::throttle::firmware_word;
+use super::throttle::Firmware;
 
 /// What a board says of itself. What it does not say is absent.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -45,7 +45,7 @@ impl Board {
             clock_mhz: fastest("scaling_cur_freq"),
             max_clock_mhz: fastest("cpuinfo_max_freq"),
             temperature_celsius: Thermometer::find(root).and_then(|thermometer| thermometer.celsius()),
-            firmware: firmware_word(root),
+            firmware: Firmware::find(root).and_then(|firmware| firmware.flags()),
         }
     }
 }

@@ -6,6 +6,8 @@
 mod board;
 mod heat;
 mod kernel;
+#[cfg_attr(not(target_os = "linux"), path = "mailbox_off.rs")]
+mod mailbox;
 mod throttle;
 
 use std::path::{Path, PathBuf};

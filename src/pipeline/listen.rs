@@ -9,6 +9,7 @@ use super::backlog::not_kept;
 use super::draft::{Draft, Purpose};
 use super::event::Event;
 use super::input::{CaptureLedger, UtteranceInput};
+use super::outage::Outage;
 use super::queue::{Arrival, WorkQueue};
 use super::shadow::ShadowQueue;
 use super::{PipelineOptions, StopSignal};
@@ -49,6 +50,7 @@ pub(super) struct AudioThread<'a> {
     last_partial: Instant,
     /// The end of speech for which a speculation was left.
     speculated: Option<SamplePosition>,
+    outage: Outage,
 }
 
 impl<'a> AudioThread<'a> {
@@ -77,6 +79,7 @@ impl<'a> AudioThread<'a> {
             warned: None,
             last_partial: Instant::now(),
             speculated: None,
+            outage: Outage::default(),
         }
     }
 
@@ -99,11 +102,23 @@ impl<'a> AudioThread<'a> {
         if stop.is_aborted() {
             self.queue.abandon.store(true, Ordering::Relaxed);
         }
+        self.tell_gap();
         self.drive(|endpointer, emit| endpointer.finish(emit));
         Heard { samples: self.samples, faults: self.source.faults(), vad: self.vad, error }
     }
 
+    /// Tells of what was lost since the last time.
+    fn tell_gap(&mut self) {
+        if let Some(gap) = self.outage.tell() {
+            self.tell(gap);
+        }
+    }
+
     fn hear(&mut self, block: &[f32]) {
+        if !block.is_empty() {
+            self.tell_gap();
+            self.outage.end();
+        }
         self.samples += block.len() as u64;
         self.drive(|endpointer, emit| endpointer.push(block, emit));
         if self.options.live {
@@ -117,8 +132,10 @@ impl<'a> AudioThread<'a> {
 
     /// Positions stay right: what was lost counts as silence, and ends an utterance if it is long.
     fn fill_gap(&mut self, lost: u64) {
-        let at = SamplePosition(self.samples).seconds();
-        self.tell(Event::Gap { at, lost_samples: lost });
+        self.outage.lost(lost, SamplePosition(self.samples).seconds());
+        if self.outage.is_due() {
+            self.tell_gap();
+        }
         self.lost += lost;
         let silence = [0.0; GAP_BLOCK];
         let mut left = lost;
@@ -194,13 +211,12 @@ impl<'a> AudioThread<'a> {
             self.queue.withdraw_speculation();
             self.speculated = None;
         }
-        if self.speculated.is_some() {
+        if self.speculated.is_some() || self.options.relief.is_wanted() {
             return;
         }
         let (paused, speech_end) = (open.silence, open.speech_end);
         let patience = self.options.speculate_after.map(samples_in);
         if patience.is_some_and(|patience| paused >= patience)
-            && !self.options.relief.is_wanted()
             && let Some(utterance) = self.endpointer.foreseen()
         {
             self.queue.offer(Draft { utterance, purpose: Purpose::Speculation });

@@ -22,6 +22,7 @@ mod engines;
 mod event;
 mod input;
 mod listen;
+mod outage;
 mod queue;
 mod relief;
 mod route;

@@ -184,6 +184,7 @@ fn of_audio(error: &AudioError) -> ErrorKind {
     match error {
         AudioError::NoMicrophone { .. }
         | AudioError::UnknownMicrophone { .. }
+        | AudioError::AmbiguousMicrophone { .. }
         | AudioError::UnknownHost { .. }
         | AudioError::MicrophonePermission { .. }
         | AudioError::MicrophoneBusy { .. }

@@ -267,7 +267,7 @@ pub fn open_spool(profile: &Profile) -> Result<Spool> {
         folder: spool_folder(profile)?,
         max_mib: config.max_mib,
         when_full: config.when_full,
-        keep_answered: config.keep,
+        keep_answered: config.keep && config.keep_answered,
         key,
     })?)
 }

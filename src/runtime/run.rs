@@ -115,11 +115,11 @@ impl<F: FnMut(SessionEvent)> Run<F> {
     /// happens here.
     pub(super) fn run(self, lease: Lease, source: Box<dyn AudioSource>) {
         let shared = self.shared.clone();
-        let end = catch_unwind(AssertUnwindSafe(|| self.to_the_end(lease, source)));
+        let end = catch_unwind(AssertUnwindSafe(|| self.until_the_end(lease, source)));
         shared.finish(end.unwrap_or_else(|_| Err(failed_inside())));
     }
 
-    fn to_the_end(mut self, lease: Lease, source: Box<dyn AudioSource>) -> SessionEnd {
+    fn until_the_end(mut self, lease: Lease, source: Box<dyn AudioSource>) -> SessionEnd {
         *locked(&self.shared.thread) = Some(thread::current().id());
         for notice in self.inner.notices.clone() {
             self.tell(SessionEvent::Notice(notice));

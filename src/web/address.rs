@@ -27,8 +27,20 @@ pub fn is_loopback(url: &Url) -> bool {
 /// A client's builder for requests to `url`. What is for this machine goes past every proxy that the environment names:
 /// it would travel to the proxy unencrypted.
 pub(crate) fn client_builder(url: &Url) -> ClientBuilder {
-    let builder = reqwest::Client::builder();
+    let builder = trusting_builder();
     if is_loopback(url) { builder.no_proxy() } else { builder }
+}
+
+/// A client's builder that knows whom to trust.
+pub(crate) fn trusting_builder() -> ClientBuilder {
+    let builder = reqwest::Client::builder();
+    // Android's own list is behind Java, and asking it panics where no app has set that up.
+    #[cfg(target_os = "android")]
+    let builder = {
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        builder.tls_certs_only(roots.filter_map(|der| reqwest::Certificate::from_der(der).ok()))
+    };
+    builder
 }
 
 /// Refuses what is no web address, and one that holds a password, which logs would show.

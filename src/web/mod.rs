@@ -10,7 +10,7 @@ mod retry_after;
 use std::error::Error;
 
 pub use address::{check_address, host, is_loopback, is_unencrypted};
-pub(crate) use address::{client_builder, endpoint};
+pub(crate) use address::{client_builder, endpoint, trusting_builder};
 pub use key::{ApiKey, KeyError};
 pub(crate) use retry_after::retry_after;
 

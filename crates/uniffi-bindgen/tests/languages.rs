@@ -5,8 +5,9 @@
 #[path = "../../ffi/tests/programs/mod.rs"]
 mod programs;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use programs::{library, root, run, speech, target, words};
 
@@ -33,6 +34,68 @@ fn a_python_program_hears_what_the_command_line_hears() {
         command.env("PYTHONPATH", &bindings).arg(&program);
         command
     });
+}
+
+/// Enrolment, shadow, feedback, upload and erasure, from an app's side, with the real server.
+#[test]
+fn an_app_in_python_reports_to_a_collection_server() {
+    let speech = speech();
+    let bindings = generate("python", speech.folder.path());
+    std::fs::copy(library(), bindings.join("libearwitness_ffi.so")).unwrap();
+    let collector = Collector::start(&speech.folder.path().join("collector"));
+    let program = root().join("crates/uniffi-bindgen/tests/python/report.py");
+    let code = run(collector.command().arg("code")).stdout;
+    let told = run(Command::new("python3")
+        .env("PYTHONPATH", &bindings)
+        .env_remove("DO_NOT_TRACK")
+        .arg(&program)
+        .arg(&speech.models)
+        .arg(speech.folder.path().join("data"))
+        .arg(&speech.raw)
+        .arg(&collector.url)
+        .arg(String::from_utf8(code).unwrap().trim()));
+    let receipt: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    // The session's beginning and end, three utterances with their comparisons, what the user corrected, a heartbeat.
+    assert!(receipt["records"].as_u64().is_some_and(|records| records >= 10), "{receipt}");
+}
+
+/// `earwitness collect` on a port of its own.
+struct Collector {
+    folder: PathBuf,
+    url: String,
+    child: Child,
+}
+
+impl Collector {
+    fn start(folder: &Path) -> Self {
+        let mut command = Self::of(folder);
+        let mut child = command.args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+        let told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut url = told
+            .filter_map(|line| Some(line.strip_prefix("Collecting on ")?.trim_end_matches('.').to_owned()));
+        let told_url = url.next().expect("the server says where it is");
+        // It goes on talking.
+        std::thread::spawn(move || url.for_each(drop));
+        let url = told_url;
+        Self { folder: folder.to_owned(), url, child }
+    }
+
+    fn of(folder: &Path) -> Command {
+        let mut command = Command::new(target().join("earwitness"));
+        command.env_remove("EARWITNESS_STORE").arg("collect").arg("--folder").arg(folder);
+        command
+    }
+
+    fn command(&self) -> Command {
+        Self::of(&self.folder)
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Where JetBrains' own compiler is, which `scripts/install-clients.sh` fetches.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::devices::{find_named, host_names, id_of};
 use super::helper::within_timeout;
-use super::open::{Wanted, open};
+use super::open::{Wanted, find, open};
 use super::source::{DEFAULT_WATCHDOG, MicrophoneSource};
 use super::stats::Counters;
 use crate::audio::{AudioError, ChannelSelect};
@@ -59,10 +59,11 @@ impl Microphone {
         self
     }
 
-    /// Uses only the device with this id or name.
+    /// Uses only the device with this id or name, or the only one with it as a part of them.
     ///
     /// # Errors
-    /// [`AudioError::UnknownMicrophone`] with the ids that exist, [`AudioError::SoundSystemStuck`].
+    /// [`AudioError::UnknownMicrophone`] with the ids that exist, [`AudioError::AmbiguousMicrophone`],
+    /// [`AudioError::SoundSystemStuck`].
     pub fn try_device(mut self, name: &str) -> Result<Self, AudioError> {
         let (name, host) = (name.to_owned(), self.wanted.host.clone());
         let id = within_timeout("looking for the microphone", move || {
@@ -70,6 +71,16 @@ impl Microphone {
         })?;
         self.wanted.device = Some(id);
         self.wanted.or_default = false;
+        Ok(self)
+    }
+
+    /// Looks whether there is such a microphone, without opening it: before a model is loaded for nothing.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn check(self) -> Result<Self, AudioError> {
+        let wanted = self.wanted.clone();
+        within_timeout("looking for the microphone", move || find(&wanted).map(drop))?;
         Ok(self)
     }
 

@@ -89,23 +89,76 @@ pub(super) fn host_names() -> Vec<String> {
 }
 
 /// The device called `wanted`: its id, the part of the id after the colon, or its description, in
-/// any case. `host` limits where it is looked for.
+/// any case; or else the only one with `wanted` in id or description. `host` limits where it is looked for.
 pub(super) fn find_named(wanted: &str, host: Option<&str>) -> Result<Device, AudioError> {
-    let mut known = Vec::new();
+    let (mut devices, mut names) = (Vec::new(), Vec::new());
     for host in searched_hosts(host)? {
         for device in host.input_devices().into_iter().flatten().filter(is_microphone) {
-            let id = id_of(&device);
-            let bare = id.split_once(':').map_or("", |(_, rest)| rest);
-            if [id.as_str(), bare, name_of(&device).as_str()]
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(wanted))
-            {
-                return Ok(device);
-            }
-            known.push(id);
+            names.push((id_of(&device), name_of(&device)));
+            devices.push(device);
         }
     }
-    Err(AudioError::UnknownMicrophone { name: wanted.to_owned(), known })
+    let known = |which: &[usize]| which.iter().map(|&n| names[n].0.clone()).collect();
+    match chosen(wanted, &names) {
+        Ok(n) => Ok(devices.swap_remove(n)),
+        Err(several) if several.is_empty() => {
+            let all: Vec<usize> = (0..names.len()).collect();
+            Err(AudioError::UnknownMicrophone { name: wanted.to_owned(), known: known(&all) })
+        }
+        Err(several) => {
+            Err(AudioError::AmbiguousMicrophone { name: wanted.to_owned(), matching: known(&several) })
+        }
+    }
+}
+
+/// Which of `names` (id and description) is meant by `wanted`; otherwise the ones that may be, on different cards.
+fn chosen(wanted: &str, names: &[(String, String)]) -> Result<usize, Vec<usize>> {
+    let is = |(id, name): &(String, String)| {
+        let bare = id.split_once(':').map_or("", |(_, rest)| rest);
+        [id, bare, name].iter().any(|name| name.eq_ignore_ascii_case(wanted))
+    };
+    if let Some(n) = names.iter().position(is) {
+        return Ok(n);
+    }
+    let part = wanted.to_lowercase();
+    let has = |(id, name): &(String, String)| {
+        !is_monitor(id) && format!("{id} {name}").to_lowercase().contains(&part)
+    };
+    let matching: Vec<usize> = (0..names.len()).filter(|&n| !part.is_empty() && has(&names[n])).collect();
+    let Some(&first) = matching.first() else { return Err(Vec::new()) };
+    // A card goes by several names, and by each sound system's own.
+    let card = |n: usize| card_of(&names[n].0).to_owned();
+    let system = |n: usize| names[n].0.split(':').next().unwrap_or_default().to_owned();
+    let preferred: Vec<usize> = matching.iter().copied().filter(|&n| system(n) == system(first)).collect();
+    match preferred.iter().all(|&n| card(n) == card(first)) {
+        true => Ok(preferred.iter().copied().find(|&n| names[n].0.contains(":plughw:")).unwrap_or(first)),
+        false => Err(preferred),
+    }
+}
+
+/// What an id says of its card: `CARD=…` of ALSA's, the whole id of others.
+fn card_of(id: &str) -> &str {
+    let card = id.split_once("CARD=").map(|(_, rest)| rest.split(',').next().unwrap_or(rest));
+    card.unwrap_or(id)
+}
+
+/// The microphone of a machine that has one, and whose `default` is something else: a board's first card only plays.
+fn only_one(host: Option<&str>) -> Option<Device> {
+    let mut found: Option<Device> = None;
+    for host in searched_hosts(host).ok()? {
+        for device in host.input_devices().into_iter().flatten() {
+            let id = id_of(&device);
+            if !id.starts_with("alsa:plughw:") || device.default_input_config().is_err() {
+                continue;
+            }
+            match &found {
+                Some(other) if card_of(&id_of(other)) != card_of(&id) => return None,
+                Some(_) => {}
+                None => found = Some(device),
+            }
+        }
+    }
+    found
 }
 
 /// The default input of the first sound system that has a usable one.
@@ -131,6 +184,15 @@ pub(super) fn find_default(host: Option<&str>) -> Result<Device, AudioError> {
             }
             Err(e) => reasons.push(format!("{name}: {e}")),
         }
+    }
+    if refused.is_none()
+        && let Some(device) = only_one(host)
+    {
+        tracing::info!(
+            device = id_of(&device),
+            "there is no default input: the only card that records is used"
+        );
+        return Ok(device);
     }
     if reasons.is_empty() {
         reasons.push("no sound system answers".to_owned());
@@ -238,6 +300,34 @@ fn is_alsa_plugin(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_name_is_enough_where_it_names_one_card() {
+        let names: Vec<_> = [
+            ("pulseaudio:alsa_input.usb-Blue_Yeti-00.analog-stereo", "Yeti Analog Stereo"),
+            ("pulseaudio:alsa_output.usb-Blue_Yeti-00.analog-stereo.monitor", "Monitor of Yeti"),
+            ("alsa:default", "Default"),
+            ("alsa:sysdefault:CARD=Device", "USB PnP Sound Device"),
+            ("alsa:plughw:CARD=Device,DEV=0", "USB PnP Sound Device"),
+            ("alsa:plughw:CARD=Webcam,DEV=0", "USB camera"),
+        ]
+        .map(|(id, name)| (id.to_owned(), name.to_owned()))
+        .into();
+        for (wanted, which) in [
+            ("alsa:default", Ok(2)),
+            ("PLUGHW:card=webcam,dev=0", Ok(5)),
+            ("yeti", Ok(0)),
+            ("pnp", Ok(4)),
+            ("camera", Ok(5)),
+            ("usb pnp sound device", Ok(3)),
+            ("usb-blue", Ok(0)),
+            ("plughw", Err(vec![4, 5])),
+            ("nothing", Err(vec![])),
+            ("", Err(vec![])),
+        ] {
+            assert_eq!(chosen(wanted, &names), which, "{wanted}");
+        }
+    }
 
     #[test]
     fn plugins_are_left_out_and_cards_servers_and_own_names_stay() {

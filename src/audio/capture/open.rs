@@ -82,7 +82,7 @@ fn block_of(id: &str, supported: &SupportedStreamConfig) -> BufferSize {
     }
 }
 
-fn find(wanted: &Wanted) -> Result<cpal::Device, AudioError> {
+pub(super) fn find(wanted: &Wanted) -> Result<cpal::Device, AudioError> {
     let host = wanted.host.as_deref();
     match &wanted.device {
         None => find_default(host),
