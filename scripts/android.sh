@@ -60,7 +60,8 @@ if [ -z "$ndk" ]; then
     fi
     have aarch64-linux-gnu-gcc || die "apt-get install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross"
     export CC_aarch64_linux_android=aarch64-linux-gnu-gcc CXX_aarch64_linux_android=aarch64-linux-gnu-g++
-    export AR_aarch64_linux_android=aarch64-linux-gnu-ar
+    # The C library of ordinary Linux hides what Android's shows.
+    export AR_aarch64_linux_android=aarch64-linux-gnu-ar CFLAGS_aarch64_linux_android=-D_GNU_SOURCE
     say "$("${RUSTC:-rustc}" --version), cargo check --target $target --features $features,capture"
     # shellcheck disable=SC2086 # one word or none
     cargo check --locked $build_std --target "$target" -p earwitness-ffi --lib --no-default-features --features "$features,capture"

@@ -18,7 +18,7 @@ pub struct Enrolled {
 }
 
 impl RuntimeOptions {
-    /// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; once, before the first
+    /// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; before the first
     /// [`Runtime::open`](super::Runtime::open) with telemetry. The token goes into the data folder. Waits for the server, at
     /// most half a minute.
     ///

@@ -184,9 +184,15 @@ enum EwStatus ew_runtime_info(EwRuntime runtime,
 enum EwStatus ew_runtime_close(EwRuntime runtime,
                                uint32_t flush_ms);
 
-// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; once, before the first
-// `ew_runtime_open` with telemetry. `device_id` (null: `telemetry.device_id`, or the machine's name) is its name there. The
-// token goes into the data folder; an enrolled device is told as EW_STATUS_USAGE. Waits for the server, at most half a minute.
+// Whether this device has the token with which it reports: `*enrolled` is 1 or 0.
+//
+// # Safety
+// As `ew_runtime_open`; `enrolled` can be written to.
+enum EwStatus ew_is_enrolled(const struct EwOptions *options, uint32_t *enrolled);
+
+// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; before the first
+// `ew_runtime_open` with telemetry, and again if the server has revoked it. `device_id` (null: `telemetry.device_id`, or the
+// machine's name) is its name there. The token goes into the data folder. Waits for the server, at most half a minute.
 //
 // # Safety
 // As `ew_runtime_open`; `code` ends with NUL, `device_id` is null or does.

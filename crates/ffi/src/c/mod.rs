@@ -15,8 +15,8 @@ mod status;
 pub use event::{EwEvent, EwEventCallback, EwEventKind};
 pub use runtime::{EW_ABI_VERSION, EwLogCallback, EwOptions, EwRuntime};
 pub use runtime::{
-    ew_abi_version, ew_enroll, ew_erase, ew_last_error, ew_log_to, ew_runtime_close, ew_runtime_info,
-    ew_runtime_open, ew_version,
+    ew_abi_version, ew_enroll, ew_erase, ew_is_enrolled, ew_last_error, ew_log_to, ew_runtime_close,
+    ew_runtime_info, ew_runtime_open, ew_version,
 };
 pub use session::*;
 pub use status::EwStatus;

@@ -158,9 +158,27 @@ pub extern "C" fn ew_runtime_close(runtime: EwRuntime, flush_ms: u32) -> EwStatu
     })
 }
 
-/// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; once, before the first
-/// `ew_runtime_open` with telemetry. `device_id` (null: `telemetry.device_id`, or the machine's name) is its name there. The
-/// token goes into the data folder; an enrolled device is told as EW_STATUS_USAGE. Waits for the server, at most half a minute.
+/// Whether this device has the token with which it reports: `*enrolled` is 1 or 0.
+///
+/// # Safety
+/// As `ew_runtime_open`; `enrolled` can be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ew_is_enrolled(options: *const EwOptions, enrolled: *mut u32) -> EwStatus {
+    guarded(|| {
+        if enrolled.is_null() {
+            return Err(Failure::null("enrolled"));
+        }
+        // SAFETY: passed on as it came.
+        let options = unsafe { options_of(options) }?;
+        // SAFETY: not null, and the caller vouches that it can be written to.
+        unsafe { *enrolled = options.is_enrolled().into() };
+        Ok(())
+    })
+}
+
+/// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; before the first
+/// `ew_runtime_open` with telemetry, and again if the server has revoked it. `device_id` (null: `telemetry.device_id`, or the
+/// machine's name) is its name there. The token goes into the data folder. Waits for the server, at most half a minute.
 ///
 /// # Safety
 /// As `ew_runtime_open`; `code` ends with NUL, `device_id` is null or does.
@@ -176,9 +194,6 @@ pub unsafe extern "C" fn ew_enroll(
         // SAFETY: the caller vouches for the texts.
         let (code, device_id) = unsafe { (from_c(code, "code")?, from_c(device_id, "device_id")?) };
         let code = code.ok_or_else(|| Failure::null("code"))?;
-        if options.is_enrolled() {
-            return Err(Failure::new(EwStatus::Usage, "this device is enrolled already"));
-        }
         options.enroll(&code, &device_id.unwrap_or_default())?;
         Ok(())
     })

@@ -184,7 +184,7 @@ pub fn is_enrolled(config: RuntimeConfig) -> Result<bool, EarwitnessError> {
     Ok(RuntimeOptions::try_from(config)?.is_enrolled())
 }
 
-/// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; once, before the first runtime
+/// Makes this device known to the server of the profile's `telemetry.url`, which gave out `code`; before the first runtime
 /// with telemetry is opened. Gives the name under which it reports.
 #[uniffi::export]
 pub async fn enroll(

@@ -134,6 +134,10 @@ int main(int count, char **arguments) {
     IS(ew_enroll(&options, "code", NULL), EW_STATUS_BAD_ARGUMENT);
     options.size = sizeof options;
     IS(ew_enroll(&options, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
+    uint32_t enrolled = 7;
+    IS(ew_is_enrolled(&options, NULL), EW_STATUS_BAD_ARGUMENT);
+    IS(ew_is_enrolled(&options, &enrolled), EW_STATUS_OK);
+    assert(!enrolled);
     IS(ew_enroll(&options, "code", NULL), EW_STATUS_USAGE);
     IS(ew_log_to(2, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
     IS(ew_log_to(7, on_log, NULL), EW_STATUS_BAD_ARGUMENT);
