@@ -1,7 +1,6 @@
 //! Time of each stage on real weights and real speech. `make bench`; how to read it: benches/README.md.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
@@ -105,8 +104,7 @@ fn time_of(
 ) -> Duration {
     let milliseconds: f64 = (0..rounds)
         .map(|_| {
-            let (transcript, timings) =
-                recognize(whisper, utterance, &AtomicBool::new(false)).expect("it transcribes");
+            let (transcript, timings) = recognize(whisper, utterance, &|| false).expect("it transcribes");
             stage(&timings, &transcript)
         })
         .sum();

@@ -67,6 +67,7 @@ fn given_up(policy: Policy, local_ms: u64, at_hop: bool, reply: Reply) -> (usize
     settings.backoff = Duration::from_millis(1);
     let mut recognizer = CloudRecognizer::new(settings).unwrap();
     let mut local = FakeRecognizer { avg_logprob: -3.0, ..FakeRecognizer::new(local_ms) };
+    let begun = local.begun.clone();
     let rules =
         RouteRules { policy, consent: true, budget: Duration::from_secs(60), ..RouteRules::default() };
     let engines = Engines {
@@ -86,8 +87,14 @@ fn given_up(policy: Policy, local_ms: u64, at_hop: bool, reply: Reply) -> (usize
                 _ => false,
             };
             if now && given_up.is_none() {
-                // The engine is at work by then.
-                std::thread::sleep(Duration::from_millis(100));
+                // When the engine is at work.
+                let patience = Instant::now();
+                while !at_hop
+                    && begun.load(Ordering::Relaxed) == 0
+                    && patience.elapsed() < Duration::from_secs(60)
+                {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 ender.abort();
                 given_up = Some(Instant::now());
             }
@@ -105,9 +112,14 @@ fn a_run_that_is_given_up_sends_nothing_more() {
     // Recognized here when it is given up: nobody else is asked.
     let (hops, asked, _) = given_up(Policy::LocalThenCloud, 60_000, false, Reply::text("from the cloud"));
     assert_eq!((hops, asked), (0, 0));
-    // The cloud hears the first one: it is not waited for, and the second is not sent.
-    for policy in [Policy::LocalThenCloud, Policy::CloudThenLocal, Policy::Cloud] {
-        let (hops, asked, took) = given_up(policy, 1, true, Reply::Stall);
+    // The cloud hears the first one: it is not waited for, nor is who is asked beside it, and the second is not sent.
+    for (policy, local_ms) in [
+        (Policy::LocalThenCloud, 1),
+        (Policy::CloudThenLocal, 1),
+        (Policy::CloudThenLocal, 60_000),
+        (Policy::Cloud, 1),
+    ] {
+        let (hops, asked, took) = given_up(policy, local_ms, true, Reply::Stall);
         assert!(
             hops == 1 && asked <= 1 && took < Duration::from_secs(20),
             "{policy:?}: {hops}, {asked}, {took:?}"

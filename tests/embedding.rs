@@ -162,6 +162,23 @@ fn a_fault_in_the_callback_costs_an_event_and_not_the_session() {
     assert!(runtime.start(&RECORDED, |_| {}).is_ok());
 }
 
+/// All of it waits to be heard when the end is asked for, by several at once.
+#[test]
+fn the_end_of_live_audio_cuts_nothing_off_whoever_asks_for_it() {
+    let runtime = runtime();
+    let heard = |askers: usize| {
+        let (session, told) = start(&runtime, &LIVE);
+        assert_eq!(session.push(&speech(9)), Ok(0));
+        std::thread::scope(|scope| {
+            (0..askers).for_each(|_| drop(scope.spawn(|| session.finish().unwrap())));
+        });
+        (texts(&told), session.finish().unwrap().audio_s)
+    };
+    let (once, audio_s) = heard(1);
+    assert!(!once.is_empty() && (audio_s - 9.0).abs() < 0.1, "{once:?}, {audio_s}");
+    assert_eq!(heard(4), (once, audio_s));
+}
+
 #[test]
 fn whoever_asks_for_the_end_is_told_the_same() {
     let runtime = runtime();
@@ -230,6 +247,24 @@ fn a_session_that_its_own_callback_closes_tells_nothing_more() {
     session.push(&speech(9)).unwrap();
     assert!(session.finish().is_ok() && session.is_cancelled());
     assert_eq!(told.try_iter().collect::<Vec<_>>(), [true], "one event, and not the end");
+}
+
+/// A push that waits for room holds nobody up who gives the session up.
+#[test]
+fn a_session_is_cancelled_while_a_push_waits() {
+    let runtime = runtime();
+    let (session, told) = start(&runtime, &RECORDED);
+    let samples = speech(40);
+    std::thread::scope(|scope| {
+        let pushing = scope.spawn(|| (0..20).find_map(|_| session.push(&samples).err()));
+        std::thread::sleep(Duration::from_millis(300));
+        let begin = Instant::now();
+        session.cancel();
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+        assert!(pushing.join().unwrap().is_some(), "it comes back with an error");
+    });
+    session.finish().unwrap();
+    assert!(told.try_iter().any(|event| matches!(event, SessionEvent::Ended { cancelled: true, .. })));
 }
 
 #[test]

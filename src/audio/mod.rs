@@ -28,7 +28,7 @@ pub use level::{
     CLIP_LEVEL, CLIPPING_RATIO, DIGITAL_SILENCE_SECONDS, LevelMeter, LevelReading, LevelWarning,
     SILENCE_DBFS, VERY_QUIET_DBFS,
 };
-pub use push::{PcmSample, PushError, PushSource, PushWriter, WhenFull, push_stream};
+pub use push::{GiveUp, PcmSample, PushError, PushSource, PushWriter, WhenFull, push_stream};
 pub use quality::{Quality, QualityMeter};
 pub use raw::{PcmFormat, PcmLayout, PcmSource, open_stream};
 pub use replay::{Clock, REPLAY_BLOCK_SAMPLES, Replay, WallClock};

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -23,9 +23,10 @@ use super::{AudioError, Resampler, output_length};
 const POLL: Duration = Duration::from_millis(10);
 /// The same where nothing came for a second: an app that pauses its microphone does not pay for it in wake-ups.
 const IDLE_POLL: Duration = Duration::from_millis(50);
-const IDLE_AFTER: Duration = Duration::from_secs(1);
-/// After this long `read` answers without samples, so that its caller can stop.
+/// Time in which `read` answers without samples, so that its caller can stop.
 const ANSWER_WITHIN: Duration = Duration::from_millis(100);
+/// So many answers without samples are that second.
+const IDLE_AFTER: u32 = 10;
 /// How often a writer that waits looks for room.
 const WRITER_POLL: Duration = Duration::from_millis(2);
 
@@ -76,6 +77,7 @@ impl PcmSample for i16 {
 #[derive(Default)]
 struct Shared {
     ended: AtomicBool,
+    given_up: AtomicBool,
     lost_frames: AtomicU64,
     overruns: AtomicU64,
 }
@@ -89,6 +91,17 @@ pub struct PushWriter {
     shared: Arc<Shared>,
 }
 
+/// Gives a stream up while its writer waits: it comes back then.
+#[derive(Clone)]
+pub struct GiveUp(Arc<Shared>);
+
+impl GiveUp {
+    /// From any thread.
+    pub fn now(&self) {
+        self.0.given_up.store(true, Ordering::Release);
+    }
+}
+
 /// The pipeline's end.
 pub struct PushSource {
     ring: Consumer<f32>,
@@ -100,7 +113,8 @@ pub struct PushSource {
     shared: Arc<Shared>,
     due_gap: u64,
     flushed: bool,
-    last_samples: Instant,
+    /// Answers without samples in a row.
+    empty: u32,
 }
 
 /// A stream of `native` audio with room for `room` of it. 10 s are enough for a device under load: it is at most 2 MB.
@@ -128,12 +142,17 @@ pub fn push_stream(
         shared: shared.clone(),
         due_gap: 0,
         flushed: false,
-        last_samples: Instant::now(),
+        empty: 0,
     };
     Ok((PushWriter { ring: writer, channels, select, when_full, shared }, source))
 }
 
 impl PushWriter {
+    /// For whoever cannot have the writer while it waits.
+    pub fn give_up(&self) -> GiveUp {
+        GiveUp(self.shared.clone())
+    }
+
     /// Takes interleaved samples, whole frames; gives the number of frames that were lost because the ring was full.
     ///
     /// # Errors
@@ -144,7 +163,7 @@ impl PushWriter {
         }
         let mut rest = interleaved;
         loop {
-            if self.ring.is_abandoned() {
+            if self.ring.is_abandoned() || self.shared.given_up.load(Ordering::Acquire) {
                 return Err(PushError::Closed);
             }
             let room = self.ring.slots().min(rest.len() / self.channels);
@@ -184,8 +203,8 @@ fn mono<T: PcmSample>(select: ChannelSelect, frame: &[T]) -> f32 {
 impl AudioSource for PushSource {
     fn read(&mut self, block: &mut Vec<f32>) -> Result<Read, AudioError> {
         block.clear();
-        let asked = Instant::now();
-        loop {
+        let pause = if self.empty < IDLE_AFTER { POLL } else { IDLE_POLL };
+        for _ in 0..ANSWER_WITHIN.as_millis() / pause.as_millis() {
             if self.due_gap > 0 {
                 self.faults.lost_samples += self.due_gap;
                 return Ok(Read::Gap(std::mem::take(&mut self.due_gap)));
@@ -196,7 +215,7 @@ impl AudioSource for PushSource {
             let drained = self.drain.take(&mut self.ring, lost, &mut self.mono);
             self.faults.non_finite_samples += drained.non_finite;
             if !self.mono.is_empty() {
-                self.last_samples = Instant::now();
+                self.empty = 0;
             }
             self.resampler.push(&self.mono, block)?;
             if let Some(frames) = drained.gap_frames {
@@ -214,14 +233,12 @@ impl AudioSource for PushSource {
                 self.resampler.finish(block)?;
                 return Ok(if block.is_empty() { Read::End } else { Read::Samples });
             }
-            if asked.elapsed() >= ANSWER_WITHIN {
-                return Ok(Read::Samples);
-            }
             if self.mono.is_empty() && self.due_gap == 0 {
-                let idle = self.last_samples.elapsed() >= IDLE_AFTER;
-                thread::sleep(if idle { IDLE_POLL } else { POLL });
+                thread::sleep(pause);
             }
         }
+        self.empty = self.empty.saturating_add(1);
+        Ok(Read::Samples)
     }
 
     fn native(&self) -> NativeFormat {
@@ -303,6 +320,15 @@ mod tests {
         drop(source);
         assert_eq!(writer.push(&[0.0_f32; 2]), Err(PushError::Closed));
         assert!(push_stream(native(16_000, 0), ChannelSelect::Mix, POLL, WhenFull::Lose).is_err());
+    }
+
+    #[test]
+    fn a_writer_that_waits_comes_back_when_the_stream_is_given_up() {
+        let (mut writer, _source) = stream(16_000, 1, 10, WhenFull::Wait);
+        let give_up = writer.give_up();
+        let writing = thread::spawn(move || writer.push(&[0.5_f32; 16_000]));
+        give_up.now();
+        assert_eq!(writing.join().unwrap(), Err(PushError::Closed));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `earwitness bench`: speed and memory of a model on this machine.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -106,7 +105,7 @@ fn measure(engine: &mut Engine, utterance: Utterance, runs: u32) -> Result<Repor
         engine.endpointer.push(&utterance.samples, &mut |_| {});
         engine.endpointer.finish(&mut |_| {});
         let vad_ms = begin.elapsed().as_secs_f64() * 1e3;
-        let (transcript, timings) = recognize(&mut engine.recognizer, &utterance, &AtomicBool::new(false))?;
+        let (transcript, timings) = recognize(&mut engine.recognizer, &utterance, &|| false)?;
         if run > 0 {
             vad.push(vad_ms);
             stages.push(timings);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -258,7 +257,7 @@ pub fn hear(
         let samples = read_all(&mut source)?;
         let audio_s = seconds_of(samples.len());
         let utterance = Utterance::whole(0, samples);
-        let (transcript, _) = recognize(recognizer, &utterance, &AtomicBool::new(false))?;
+        let (transcript, _) = recognize(recognizer, &utterance, &|| false)?;
         let Transcript { text, fallbacks, full_windows, .. } = transcript;
         return Ok(Heard { audio_s, text, fallbacks, full_windows });
     }

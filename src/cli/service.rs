@@ -5,6 +5,7 @@
 //! less than [`AWAY`], and while what was said gets its answers: a process in which one of these hangs is restarted by the
 //! manager. No message carries what was said.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -87,8 +88,8 @@ const ENDING: Duration = Duration::from_secs(40);
 #[derive(Clone, Debug, Default)]
 struct Pulse {
     audio: Arc<AtomicU64>,
-    /// Since when somebody waits for an answer.
-    waiting: Arc<Mutex<Option<Instant>>>,
+    /// Which utterances wait for an answer, and since when.
+    waiting: Arc<Mutex<BTreeMap<u64, Instant>>>,
 }
 
 impl Pulse {
@@ -96,12 +97,19 @@ impl Pulse {
         self.audio.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What came before it is over, too: a spool may have had the answer already, and nothing is told then.
+    fn answered(&self, utterance: u64) {
+        let mut waiting = self.waiting();
+        let after = waiting.split_off(&utterance);
+        *waiting = after.into_iter().filter(|(index, _)| *index != utterance).collect();
+    }
+
     fn hangs(&self, limit: Duration) -> bool {
-        self.waiting().is_some_and(|since| since.elapsed() > limit)
+        self.waiting().values().any(|since| since.elapsed() > limit)
     }
 }
 
@@ -143,10 +151,13 @@ impl Watched {
     /// Takes note of an event.
     pub fn hear(&mut self, event: &Event) {
         match event {
-            Event::SpeechEnded { .. } => {
-                self.pulse.waiting().get_or_insert_with(Instant::now);
+            Event::SpeechEnded { utterance, .. } => {
+                self.pulse.waiting().insert(*utterance, Instant::now());
             }
-            Event::Final(_) | Event::Failed { .. } | Event::Deferred { .. } => *self.pulse.waiting() = None,
+            Event::Final(result) => self.pulse.answered(result.utterance),
+            Event::Failed { utterance, .. }
+            | Event::Deferred { utterance, .. }
+            | Event::Dropped { utterance, .. } => self.pulse.answered(*utterance),
             _ => {}
         }
         match event {
@@ -320,18 +331,23 @@ mod tests {
             end_reason: earwitness::utterance::EndReason::Silence,
             id: None,
         };
-        let dropped = Event::Dropped { utterance: 1, start: 0.0, end: 1.0, input: None };
-        let failed =
-            Event::Failed { utterance: 0, start: 0.0, end: 1.0, error: String::new(), attempt: None };
-        watched.hear(&ended(0));
-        assert!(!watched.pulse.hangs(HANGS));
+        let dropped = |utterance| Event::Dropped { utterance, start: 0.0, end: 1.0, input: None };
+        let failed = |utterance| Event::Failed {
+            utterance,
+            start: 0.0,
+            end: 1.0,
+            error: String::new(),
+            attempt: None,
+        };
         let short = Duration::from_millis(5);
+        for utterance in 0..3 {
+            watched.hear(&ended(utterance));
+        }
+        assert!(!watched.pulse.hangs(HANGS));
+        watched.hear(&failed(0));
         std::thread::sleep(short * 2);
-        // Others come and go; the first still waits.
-        watched.hear(&ended(1));
-        watched.hear(&dropped);
-        assert!(watched.pulse.hangs(short));
-        watched.hear(&failed);
+        assert!(watched.pulse.hangs(short), "two more wait");
+        watched.hear(&dropped(2));
         assert!(!watched.pulse.hangs(Duration::ZERO));
     }
 

@@ -1,6 +1,7 @@
 //! The recognizer thread: takes utterances and drafts from the queue, gives events.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
@@ -239,7 +240,8 @@ impl<'a, 'e> RecognizerThread<'a, 'e> {
         let speculation = draft.purpose == Purpose::Speculation;
         self.speculations.begun += u64::from(speculation);
         let local = self.router.local()?;
-        let (transcript, timings) = match recognize(local, &draft.utterance, &self.queue.abandon) {
+        let useless = || self.queue.abandon.load(Ordering::Relaxed) || self.stop.is_aborted();
+        let (transcript, timings) = match recognize(local, &draft.utterance, &useless) {
             Ok(answer) => answer,
             Err(RecognizerError::Cancelled) => return None,
             Err(error) => {

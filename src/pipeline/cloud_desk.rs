@@ -45,7 +45,7 @@ impl CloudThread<'_> {
             if job.cancel.load(Ordering::Relaxed) {
                 continue;
             }
-            let answer = recognize(self.recognizer, &job.utterance, &job.cancel);
+            let answer = recognize(self.recognizer, &job.utterance, &|| job.cancel.load(Ordering::Relaxed));
             job.answered.store(answer.is_ok(), Ordering::Relaxed);
             // Whoever gave up does not listen.
             let _ = job.reply.send(answer);

@@ -169,7 +169,7 @@ impl<'a> Router<'a> {
     ) -> Result<Routed, Unanswered> {
         let answer = match ready {
             Some(ready) => Ok(ready),
-            None => self.recognize_here(utterance, stop),
+            None => self.recognize_here(utterance, &|| stop.load(Ordering::Relaxed)),
         };
         match (answer, &self.local) {
             (Ok((transcript, timings)), Some(local)) => {
@@ -193,7 +193,7 @@ impl<'a> Router<'a> {
     fn recognize_here(
         &mut self,
         utterance: &Utterance,
-        cancel: &AtomicBool,
+        cancel: &dyn Fn() -> bool,
     ) -> Result<(Transcript, StageTimings), Option<RecognizerError>> {
         let local = self.local.as_mut().ok_or(None)?;
         let (transcript, timings) = recognize(&mut **local, utterance, cancel).map_err(Some)?;
@@ -275,9 +275,10 @@ impl<'a> Router<'a> {
         let mut answer = request.wait_until(begin, stop);
         let mut here = ready;
         if answer.is_none() && here.is_none() {
-            here = match self.recognize_here(utterance, &request.answered) {
+            let useless = || request.answered.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
+            here = match self.recognize_here(utterance, &useless) {
                 Ok(here) => Some(here),
-                // The cloud was faster.
+                // The cloud was faster, or nobody waits any more.
                 Err(Some(RecognizerError::Cancelled)) => None,
                 Err(error) => {
                     tracing::warn!(error = error.map(|e| e.to_string()), "no local answer to fall back on");

@@ -1,6 +1,5 @@
 //! Where the time of a recognition went: the pipeline's clock at the recognizer's stages.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -44,7 +43,7 @@ impl StageTimings {
 struct StageClock<'a> {
     timings: StageTimings,
     running: Option<(Stage, Instant)>,
-    cancel: &'a AtomicBool,
+    cancel: &'a dyn Fn() -> bool,
 }
 
 impl StageClock<'_> {
@@ -69,18 +68,18 @@ impl RecognitionObserver for StageClock<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
+        (self.cancel)()
     }
 }
 
-/// Transcribes and times; setting `cancel` from another thread stops it.
+/// Transcribes and times, until `cancel` says that nobody waits for it any more.
 ///
 /// # Errors
 /// The recognizer's.
 pub fn recognize(
     recognizer: &mut dyn Recognizer,
     utterance: &Utterance,
-    cancel: &AtomicBool,
+    cancel: &dyn Fn() -> bool,
 ) -> Result<(Transcript, StageTimings), RecognizerError> {
     let begin = Instant::now();
     let mut clock = StageClock { timings: StageTimings::default(), running: None, cancel };

@@ -16,7 +16,7 @@ use super::error::{ErrorKind, SetupError};
 use super::input::Input;
 use super::reporting::{Outlet, OutletStatus};
 use super::routing::Routing;
-use super::run::Shared;
+use super::run::{Shared, again};
 use super::session::{Session, SessionEvent, locked};
 use crate::asr::Recognizer;
 use crate::asr::whisper::WhisperRecognizer;
@@ -77,8 +77,10 @@ struct State {
     /// `None` while a session has them.
     parts: Option<Parts>,
     closed: bool,
-    /// The session that began last.
-    latest: Weak<Shared>,
+    /// Closed from a session's own callback, whose end does the rest.
+    left: bool,
+    /// Sessions that somebody still holds, the latest last.
+    sessions: Vec<Weak<Shared>>,
 }
 
 impl Inner {
@@ -90,18 +92,21 @@ impl Inner {
         locked(&self.outlet).clone()
     }
 
-    /// A new session begins: the one before takes no more feedback.
+    /// A new session has begun: those before take no more feedback.
     pub(super) fn goes_on_with(&self, shared: &Arc<Shared>) {
-        let before = {
-            let mut state = locked(&self.state);
-            if state.closed {
-                shared.cancel();
-            }
-            std::mem::replace(&mut state.latest, Arc::downgrade(shared))
-        };
-        if let Some(before) = before.upgrade() {
-            before.retire();
-        }
+        let sessions = locked(&self.state).sessions.clone();
+        let before =
+            sessions.iter().filter_map(Weak::upgrade).filter(|session| !Arc::ptr_eq(session, shared));
+        before.for_each(|session| session.retire());
+    }
+
+    /// A session has ended. `true` if its callback closed the runtime: then journal and uploader are let go, and what was not
+    /// sent stays on disk.
+    pub(super) fn finish_close(&self) -> bool {
+        let left = locked(&self.state).left;
+        let outlet = if left { locked(&self.outlet).take() } else { None };
+        drop(outlet);
+        left
     }
 }
 
@@ -126,13 +131,17 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    fn of(inner: &Arc<Inner>) -> Option<Self> {
-        let parts = locked(&inner.state).parts.take()?;
+    /// The engines for the session that `shared` stands for, unless they are in use.
+    fn of(inner: &Arc<Inner>, shared: &Arc<Shared>) -> Option<Self> {
+        let mut state = locked(&inner.state);
+        let parts = state.parts.take()?;
+        state.sessions.retain(|session| session.strong_count() > 0);
+        state.sessions.push(Arc::downgrade(shared));
         Some(Self { inner: inner.clone(), parts: Some(parts) })
     }
 
     /// Uses the engines. If that panics they are not used again: something in them is half done.
-    pub(super) fn run<T>(mut self, work: impl FnOnce(&mut Parts) -> T) -> Option<T> {
+    pub(super) fn run<T>(&mut self, work: impl FnOnce(&mut Parts) -> T) -> Option<T> {
         let mut parts = self.parts.take()?;
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut parts))).ok()?;
         self.parts = Some(parts);
@@ -192,7 +201,7 @@ impl Runtime {
             partials: options.partials,
             notices,
             outlet: Mutex::new(outlet),
-            state: Mutex::new(State { parts, closed: false, latest: Weak::new() }),
+            state: Mutex::new(State { parts, closed: false, left: false, sessions: Vec::new() }),
         })))
     }
 
@@ -217,7 +226,8 @@ impl Runtime {
         input: &Input,
         on_event: impl FnMut(SessionEvent) + Send + 'static,
     ) -> Result<Session, SetupError> {
-        let Some(lease) = Lease::of(&self.0) else {
+        let shared = Arc::new(Shared::new(matches!(input, Input::Microphone(_))));
+        let Some(lease) = Lease::of(&self.0, &shared) else {
             let message = match self.0.is_closed() {
                 true => "this runtime is closed: open another",
                 false => {
@@ -227,29 +237,35 @@ impl Runtime {
             };
             return Err(SetupError::new(ErrorKind::Usage, message));
         };
-        Session::start(lease, input, on_event)
+        let started = Session::start(lease, &shared, input, on_event);
+        // Who closes the runtime meanwhile waits for it.
+        started.inspect_err(|error| shared.finish(Err(again(error))))
     }
 
     /// Ends everything: a session that runs is cancelled and waited for, what waits for the collection server is sent for at
     /// most `flush`, models, spool and journal are let go. Another runtime can use the same folders then. From a session's
     /// own callback it does not wait, and the session's end does the rest. What was not sent lies on disk.
     pub fn close(&self, flush: Duration) {
-        let (parts, latest) = {
+        let (parts, sessions) = {
             let mut state = locked(&self.0.state);
             state.closed = true;
-            (state.parts.take(), state.latest.upgrade())
+            (state.parts.take(), state.sessions.clone())
         };
         drop(parts);
-        if let Some(session) = latest {
-            session.cancel();
-            if !session.is_own_thread() {
-                // How it ended was told to whom it concerns.
-                let _ = session.wait();
-                session.retire();
-            }
+        let sessions: Vec<_> = sessions.iter().filter_map(Weak::upgrade).collect();
+        sessions.iter().for_each(|session| session.cancel());
+        if sessions.iter().any(|session| session.is_own_thread()) {
+            locked(&self.0.state).left = true;
+            return;
         }
-        if let Some(outlet) = locked(&self.0.outlet).take().and_then(Arc::into_inner) {
-            outlet.close(flush);
+        for session in sessions {
+            // How it ended was told to whom it concerns.
+            let _ = session.wait();
+            session.retire();
+        }
+        let outlet = locked(&self.0.outlet).take();
+        if let Some(outlet) = outlet {
+            outlet.end(flush);
         }
     }
 }

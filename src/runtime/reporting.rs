@@ -1,10 +1,9 @@
 //! From a profile's `[telemetry]` to what reports: recorder, journal, uploader, OpenTelemetry.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::actions::Feedback;
 use crate::config::{Metered, OnMetered, Profile, SyncWhen};
 use crate::pipeline::{Event, RunSummary};
 use crate::recorder::{FeedbackDesk, RecorderOptions, TelemetryRecorder, new_session_id};
@@ -31,7 +30,7 @@ const CLIPS_TO_RECORDS: u64 = 8;
 /// The way of records off this device: journal, uploader, OpenTelemetry. It outlives the runs that are recorded.
 pub struct Outlet {
     sinks: Arc<Sinks>,
-    uploader: Option<Uploader>,
+    uploader: Mutex<Option<Uploader>>,
     journal: Option<Arc<Journal>>,
     /// Where the journal lies.
     folder: Option<PathBuf>,
@@ -74,7 +73,7 @@ impl Outlet {
         let mut sinks: Vec<Arc<dyn RecordSink>> = Vec::new();
         let mut outlet = Self {
             sinks: Arc::new(Sinks(Vec::new())),
-            uploader: None,
+            uploader: Mutex::new(None),
             journal: None,
             folder: None,
             patience: FLUSH,
@@ -85,13 +84,13 @@ impl Outlet {
             outlet.journal = Some(outbox.journal.clone());
             let settings = settings(profile)?;
             disclose(profile, &settings.host(), notice);
-            outlet.uploader = Some(Uploader::start(
+            outlet.uploader = Mutex::new(Some(Uploader::start(
                 settings,
                 outbox.journal.clone(),
                 Some(outbox.clips.clone()),
                 metered(profile),
                 told,
-            )?);
+            )?));
             sinks.push(Arc::new(outbox));
         }
         if !profile.telemetry.otlp_url.is_empty() {
@@ -122,7 +121,7 @@ impl Outlet {
 
     /// Sends now what waits, instead of at the end of the interval.
     pub fn wake(&self) {
-        if let Some(uploader) = &self.uploader {
+        if let Some(uploader) = &*self.uploader() {
             uploader.wake();
         }
     }
@@ -138,7 +137,7 @@ impl Outlet {
         let journal = self.journal.as_ref().map(|journal| journal.stats());
         let (records, bytes, lost) =
             journal.map_or((0, 0, 0), |stats| (stats.records, stats.bytes, stats.lost));
-        let upload = self.uploader.as_ref().map(Uploader::status).unwrap_or_default();
+        let upload = self.uploader().as_ref().map(Uploader::status).unwrap_or_default();
         OutletStatus {
             records,
             bytes,
@@ -150,21 +149,26 @@ impl Outlet {
         }
     }
 
-    /// Sends what waits for at most `within`, then ends; the rest stays on disk.
-    pub fn close(self, within: Duration) {
-        drop(self.patience(within));
+    /// Sends what waits for at most `within`, and nothing after that; the rest stays on disk.
+    pub fn end(&self, within: Duration) {
+        let uploader = self.uploader().take();
+        if let Some(uploader) = uploader {
+            uploader.wake();
+            if !uploader.flush(within) {
+                tracing::info!("records wait on disk for the next time");
+            }
+        }
+    }
+
+    fn uploader(&self) -> MutexGuard<'_, Option<Uploader>> {
+        self.uploader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Outlet {
     /// Sends for a few seconds what waits; the rest stays on disk.
     fn drop(&mut self) {
-        if let Some(uploader) = self.uploader.take() {
-            uploader.wake();
-            if !uploader.flush(self.patience) {
-                tracing::info!("records wait on disk for the next time");
-            }
-        }
+        self.end(self.patience);
     }
 }
 
@@ -180,11 +184,6 @@ impl RunRecorder {
     /// Where feedback goes.
     pub fn desk(&self) -> FeedbackDesk {
         self.0.feedback_desk()
-    }
-
-    /// Takes note of what the user made of an answer. Never waits.
-    pub fn take(&self, feedback: &Feedback) {
-        self.0.feedback(feedback);
     }
 
     /// Ends the run's records, but for feedback.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::error::{ErrorKind, SetupError};
 use super::routing::Notice;
-use crate::actions::Feedback;
 use crate::config::Profile;
 use crate::pipeline::{Event, RunSummary};
 use crate::recorder::{FeedbackDesk, RecorderOptions};
@@ -78,8 +77,8 @@ impl Outlet {
     }
 
     /// Cannot be called.
-    pub fn close(self, _within: Duration) {
-        match self {}
+    pub fn end(&self, _within: Duration) {
+        match *self {}
     }
 }
 
@@ -91,11 +90,6 @@ impl RunRecorder {
 
     /// Cannot be called.
     pub fn desk(&self) -> FeedbackDesk {
-        match *self {}
-    }
-
-    /// Cannot be called.
-    pub fn take(&self, _feedback: &Feedback) {
         match *self {}
     }
 

@@ -11,19 +11,23 @@ use super::error::{ErrorKind, SetupError};
 use super::reporting::{Outlet, RunRecorder};
 use super::session::{SessionEnd, SessionEvent, locked};
 use super::thermal::Thermal;
+use crate::actions::Feedback;
 use crate::asr::Recognizer;
-use crate::audio::{AudioSource, PushWriter};
+use crate::audio::{AudioSource, GiveUp, PushWriter};
 use crate::pipeline::{Pipeline, PipelineOptions, RunSummary, StopSignal};
+use crate::recorder::FeedbackDesk;
 
 /// What a session's owner, its runtime and its thread have in common.
 pub(super) struct Shared {
     pub(super) stop: StopSignal,
+    /// A microphone has no end but the one that it is given; what is pushed ends with its writer.
+    pub(super) microphone: bool,
     pub(super) writer: Mutex<Option<PushWriter>>,
+    give_up: Mutex<Option<GiveUp>>,
+    recorder: Mutex<Option<RunRecorder>>,
     /// Takes feedback, after the end as well, until the session is closed or its runtime goes on without it.
-    pub(super) recorder: Mutex<Option<RunRecorder>>,
-    /// Whether there is somebody to tell what the user makes of it, or was.
-    pub(super) recorded: bool,
-    pub(super) live: bool,
+    desk: Mutex<Option<FeedbackDesk>>,
+    recorded: AtomicBool,
     muted: AtomicBool,
     thread: Mutex<Option<ThreadId>>,
     end: Mutex<Option<SessionEnd>>,
@@ -31,13 +35,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(live: bool, writer: Option<PushWriter>, recorder: Option<RunRecorder>) -> Self {
+    pub(super) fn new(microphone: bool) -> Self {
         Self {
-            live,
-            recorded: recorder.is_some(),
             stop: StopSignal::default(),
-            writer: Mutex::new(writer),
-            recorder: Mutex::new(recorder),
+            microphone,
+            writer: Mutex::new(None),
+            give_up: Mutex::new(None),
+            recorder: Mutex::new(None),
+            desk: Mutex::new(None),
+            recorded: AtomicBool::new(false),
             muted: AtomicBool::new(false),
             thread: Mutex::new(None),
             end: Mutex::new(None),
@@ -45,10 +51,33 @@ impl Shared {
         }
     }
 
-    /// Gives the run up.
+    /// It has its audio, and somebody to tell of it.
+    pub(super) fn begin(&self, writer: Option<PushWriter>, recorder: Option<RunRecorder>) {
+        *locked(&self.give_up) = writer.as_ref().map(PushWriter::give_up);
+        *locked(&self.writer) = writer;
+        self.recorded.store(recorder.is_some(), Ordering::Relaxed);
+        *locked(&self.desk) = recorder.as_ref().map(RunRecorder::desk);
+        *locked(&self.recorder) = recorder;
+    }
+
+    /// Gives the run up. Waits for nobody: who is in a push that waits has the writer, and comes back.
     pub(super) fn cancel(&self) {
         self.stop.abort();
-        drop(locked(&self.writer).take());
+        if let Some(give_up) = &*locked(&self.give_up) {
+            give_up.now();
+        }
+        if let Ok(mut writer) = self.writer.try_lock() {
+            drop(writer.take());
+        }
+    }
+
+    /// Takes note of what the user made of an answer; `false` if the records are closed. Never waits.
+    pub(super) fn take(&self, feedback: &Feedback) -> bool {
+        match &*locked(&self.desk) {
+            Some(desk) => desk.take(feedback),
+            None => return !self.recorded.load(Ordering::Relaxed),
+        }
+        true
     }
 
     /// Nothing more is told.
@@ -58,6 +87,7 @@ impl Shared {
 
     /// No more feedback: what the recorder holds is let go.
     pub(super) fn retire(&self) {
+        drop(locked(&self.desk).take());
         let recorder = locked(&self.recorder).take();
         drop(recorder);
     }
@@ -85,14 +115,14 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner).0.is_some()
     }
 
-    fn finish(&self, end: SessionEnd) {
+    pub(super) fn finish(&self, end: SessionEnd) {
         locked(&self.end).get_or_insert(end);
         self.ended.notify_all();
     }
 }
 
 /// The same error for somebody else.
-fn again(error: &SetupError) -> SetupError {
+pub(super) fn again(error: &SetupError) -> SetupError {
     SetupError::new(error.kind(), error.to_string())
 }
 
@@ -119,7 +149,7 @@ impl<F: FnMut(SessionEvent)> Run<F> {
         shared.finish(end.unwrap_or_else(|_| Err(failed_inside())));
     }
 
-    fn until_the_end(mut self, lease: Lease, source: Box<dyn AudioSource>) -> SessionEnd {
+    fn until_the_end(mut self, mut lease: Lease, source: Box<dyn AudioSource>) -> SessionEnd {
         *locked(&self.shared.thread) = Some(thread::current().id());
         for notice in self.inner.notices.clone() {
             self.tell(SessionEvent::Notice(notice));
@@ -148,15 +178,17 @@ impl<F: FnMut(SessionEvent)> Run<F> {
         if let Some(recorder) = &*locked(&self.shared.recorder) {
             recorder.end(end.as_ref().unwrap_or(&RunSummary::default()));
         }
-        if self.inner.is_closed() {
-            self.shared.retire();
-        }
         if let Some(outlet) = self.outlet.take() {
             outlet.wake();
         }
+        // From here on another session may begin, from the callback of the end for example.
+        drop(lease);
         let cancelled = self.shared.stop.is_aborted();
         let told = end.as_ref().map(|summary| Box::new(summary.clone())).map_err(again);
         self.tell(SessionEvent::Ended { end: told, cancelled });
+        if self.inner.finish_close() {
+            self.shared.retire();
+        }
         end
     }
 

@@ -57,9 +57,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a run with the engines of `lease`.
+    /// Starts a run with the engines of `lease`, as the session that `shared` stands for.
     pub(super) fn start(
         lease: Lease,
+        shared: &Arc<Shared>,
         input: &Input,
         on_event: impl FnMut(SessionEvent) + Send + 'static,
     ) -> Result<Self, SetupError> {
@@ -74,13 +75,17 @@ impl Session {
         let mut options = inner.profile.pipeline_options(live, inner.partials);
         // Figures need the audio, of recordings as well.
         options.keep_input = recorder.is_some();
-        let shared = Arc::new(Shared::new(live, writer, recorder));
-        inner.goes_on_with(&shared);
+        shared.begin(writer, recorder);
+        // While the microphone was opened: then nobody shall hear of it.
+        if shared.stop.is_aborted() {
+            shared.retire();
+            return Err(SetupError::new(ErrorKind::Usage, "the runtime was closed meanwhile"));
+        }
+        inner.goes_on_with(shared);
         let run = Run { shared: shared.clone(), inner, outlet, options, on_event };
         let thread = thread::Builder::new().name("session".to_owned()).spawn(move || run.run(lease, source));
-        // Without a thread the engines are gone with it.
         let thread = thread.map_err(|e| SetupError::from(e).context("no thread for the session"))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared: shared.clone(), thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands interleaved samples over, whole frames, in [-1, 1] or 16 bits; gives the number of frames that were lost
@@ -102,16 +107,14 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Usage`] where telemetry is on and this session's records are closed.
     pub fn feedback(&self, feedback: &Feedback) -> Result<(), SetupError> {
-        match &*locked(&self.shared.recorder) {
-            Some(recorder) => recorder.take(feedback),
-            None if self.shared.recorded => {
+        match self.shared.take(feedback) {
+            true => Ok(()),
+            false => {
                 let message = "this session's records are closed: say what the user made of a text before the next \
                                session begins";
-                return Err(SetupError::new(ErrorKind::Usage, message));
+                Err(SetupError::new(ErrorKind::Usage, message))
             }
-            None => {}
         }
-        Ok(())
     }
 
     /// Ends the audio, waits for the last answer and for the callback of the end. Whoever asks again, or beside, is told the
@@ -121,24 +124,26 @@ impl Session {
     /// What ended the run early; [`ErrorKind::Usage`] if it is called from the session's own callback, which would wait for
     /// itself.
     pub fn finish(&self) -> SessionEnd {
-        self.end_of_audio()?;
+        self.refuse_own_thread()?;
+        match self.shared.microphone {
+            true => self.shared.stop.stop(),
+            false => drop(locked(&self.shared.writer).take()),
+        }
         self.shared.wait()
     }
 
-    /// Ends the audio: what was heard until now is still answered. It does not wait.
+    /// Refuses to wait in the session's own callback, which is waited for.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if it is called from the session's own callback.
-    pub fn end_of_audio(&self) -> Result<(), SetupError> {
-        if self.shared.is_own_thread() {
-            let message = "this ends the session, and may not be called from its callback: cancel instead";
-            return Err(SetupError::new(ErrorKind::Usage, message));
+    /// [`ErrorKind::Usage`] there.
+    pub fn refuse_own_thread(&self) -> Result<(), SetupError> {
+        match self.shared.is_own_thread() {
+            true => {
+                let message = "this waits for the session's end and may not be called from its callback: cancel instead";
+                Err(SetupError::new(ErrorKind::Usage, message))
+            }
+            false => Ok(()),
         }
-        // A recording ends by itself, a microphone when it is told.
-        if locked(&self.shared.writer).take().is_none() && self.shared.live {
-            self.shared.stop.stop();
-        }
-        Ok(())
     }
 
     /// Gives the run up: what has no answer gets none, and nothing more is sent anywhere. It may be called from everywhere,
@@ -171,10 +176,11 @@ impl Session {
     pub fn close_within(&self, patience: Duration) {
         self.shared.mute();
         self.shared.cancel();
-        if self.shared.is_own_thread() || !self.shared.wait_within(patience) {
-            drop(locked(&self.thread).take());
+        match !self.shared.is_own_thread() && self.shared.wait_within(patience) {
+            true => self.shared.retire(),
+            // Its records are let go with it.
+            false => drop(locked(&self.thread).take()),
         }
-        self.shared.retire();
     }
 }
 

@@ -1,5 +1,6 @@
 //! An app's sessions report and are compared as a device's are: what the profile says holds for both.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,15 @@ use earwitness::telemetry::{Outcome, Record, RecordLine};
 
 use crate::cloud_support::{FakeCloud, Reply};
 use crate::server::*;
+
+fn options(profile: &str, folder: &Path) -> RuntimeOptions {
+    RuntimeOptions {
+        profile: Profile::parse(profile, "app").unwrap(),
+        profile_name: "dictation".to_owned(),
+        data_folder: Some(folder.to_owned()),
+        ..RuntimeOptions::default()
+    }
+}
 
 #[test]
 fn an_apps_session_reaches_the_server_with_its_shadow_and_without_its_words() {
@@ -36,13 +46,7 @@ fn an_apps_session_reaches_the_server_with_its_shadow_and_without_its_words() {
         server.address,
         token.display()
     );
-    let runtime = Runtime::open(RuntimeOptions {
-        profile: Profile::parse(&profile, "app").unwrap(),
-        profile_name: "dictation".to_owned(),
-        data_folder: Some(folder.path().to_owned()),
-        ..RuntimeOptions::default()
-    })
-    .unwrap();
+    let runtime = Runtime::open(options(&profile, folder.path())).unwrap();
     assert!(
         runtime.notices().iter().any(|notice| notice.contains("no text and no audio")),
         "{:?}",
@@ -76,6 +80,24 @@ fn an_apps_session_reaches_the_server_with_its_shadow_and_without_its_words() {
     let utterances_of_recording = recorded.finish().unwrap().utterances;
     assert!(runtime.outlet_status().unwrap().last_error.is_none());
     runtime.close(Duration::from_secs(30));
+    // All that it held is free, though the sessions and the runtime are still there.
+    assert!(Runtime::open(options(&profile, folder.path())).is_ok());
+    // Closed in the last callback of a session, it is let go as well.
+    let slot = Arc::new(Mutex::new(Some(Runtime::open(options(&profile, folder.path())).unwrap())));
+    let inside = slot.clone();
+    let last = slot
+        .lock()
+        .unwrap()
+        .as_ref()
+        .unwrap()
+        .start(&Input::Pushed { rate_hz: 16_000, channels: 1, live: true }, move |event| {
+            if let SessionEvent::Ended { .. } = event {
+                inside.lock().unwrap().take().unwrap().close(Duration::from_secs(30));
+            }
+        })
+        .unwrap();
+    last.finish().unwrap();
+    assert!(Runtime::open(options(&profile, folder.path())).is_ok());
     assert!(runtime.outlet_status().is_none());
     drop(recorded);
     let got = got.lock().unwrap();

@@ -137,10 +137,19 @@ fn a_kotlin_program_hears_the_same() {
     let speech = speech();
     let bindings = generate("kotlin", speech.folder.path());
     let program = speech.folder.path().join("transcribe.jar");
-    let sources =
-        [bindings.join("org/earwitness/earwitness.kt"), root().join("examples/ffi/kotlin/Transcribe.kt")];
+    let sources = [
+        bindings.join("org/earwitness/earwitness.kt"),
+        root().join("examples/ffi/kotlin/Transcribe.kt"),
+        root().join("crates/uniffi-bindgen/tests/kotlin/Unconfined.kt"),
+    ];
     compile_kotlin(&sources, &[], &program);
     speech.check(|| java(&[&program], "TranscribeKt"));
+    let mut unconfined = java(&[&program], "UnconfinedKt");
+    let told = run(unconfined.arg(&speech.models).arg(&speech.raw)).stdout;
+    let told = String::from_utf8(told).unwrap();
+    let finals: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("final ")).collect();
+    assert_eq!(words(&finals.join(" ")), speech.words, "{told}");
+    assert!(told.ends_with(&format!("ended {}\n", finals.len())), "{told}");
 }
 
 /// On stand-ins for Android's classes, whose microphone plays the speech. `scripts/check-android.sh` compiles it against Android's.

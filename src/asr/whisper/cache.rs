@@ -98,11 +98,31 @@ fn source_name(weights: &Path, root: Option<&Path>) -> Option<String> {
     Some(digest(&below.unwrap_or(whole).display().to_string()))
 }
 
-/// What the weights are, as part of a pack's name: a changed checkpoint has another.
+/// What the weights are, as part of a pack's name: a changed checkpoint has another. Its time alone does not tell: installers
+/// give every file the same.
 fn state_name(weights: &Path) -> Option<String> {
     let meta = weights.metadata().ok()?;
     let modified = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-    Some(digest(&format!("{} {modified} {}", meta.len(), pack::VERSION)))
+    let sample = sample(weights, meta.len()).ok()?;
+    Some(digest(&format!("{} {modified} {sample} {}", meta.len(), pack::VERSION)))
+}
+
+/// A digest of pieces from all over a file of `length` bytes.
+fn sample(file: &Path, length: u64) -> std::io::Result<String> {
+    use sha2::Digest;
+    use std::io::{Read, Seek, SeekFrom};
+    const PIECES: u64 = 16;
+    const PIECE: u64 = 4096;
+    let mut file = std::fs::File::open(file)?;
+    let mut sum = sha2::Sha256::new();
+    let mut piece = Vec::new();
+    for n in 0..PIECES {
+        file.seek(SeekFrom::Start(length.saturating_sub(PIECE) * n / (PIECES - 1)))?;
+        piece.clear();
+        Read::by_ref(&mut file).take(PIECE).read_to_end(&mut piece)?;
+        sum.update(&piece);
+    }
+    Ok(sum.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect())
 }
 
 fn suffix(precision: Precision) -> String {
@@ -173,5 +193,21 @@ mod tests {
         };
         let ((before, whole_before), (after, whole_after)) = (name_in("before"), name_in("after"));
         assert!(before.is_some() && before == after && whole_before != whole_after);
+    }
+
+    #[test]
+    fn other_weights_of_the_same_length_and_time_have_another_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = folder.path().join("model.bin");
+        let name_of = |last: u8| {
+            let mut bytes = vec![7_u8; 1_000_000];
+            bytes[999_999] = last;
+            std::fs::write(&weights, bytes).unwrap();
+            let file = std::fs::File::options().write(true).open(&weights).unwrap();
+            file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(315_532_800)).unwrap();
+            state_name(&weights).unwrap()
+        };
+        assert_ne!(name_of(1), name_of(2));
+        assert_eq!(name_of(1), name_of(1));
     }
 }

@@ -230,7 +230,8 @@ unsafe fn options_of(options: *const EwOptions) -> Result<RuntimeOptions, Failur
     }
     // SAFETY: not null; the size stands first in every version.
     let size = unsafe { options.cast::<u32>().read() } as usize;
-    if size < std::mem::offset_of!(EwOptions, model_folder) || size > 4096 {
+    let whole = size.is_multiple_of(align_of::<EwOptions>());
+    if size < std::mem::offset_of!(EwOptions, model_folder) || size > 4096 || !whole {
         let message = "options.size is not sizeof(EwOptions): set it, and compile with this library's header";
         return Err(Failure::new(EwStatus::BadArgument, message));
     }

@@ -153,7 +153,7 @@ impl Session {
     /// session: `cancel` does.
     pub async fn finish(&self) -> Result<Summary, EarwitnessError> {
         // Asked here, where it is known who calls.
-        self.0.end_of_audio()?;
+        self.0.refuse_own_thread()?;
         let session = self.0.clone();
         let end = elsewhere(move || session.finish()).await??;
         Ok(Summary::of(&end, self.0.is_cancelled()))
@@ -255,7 +255,10 @@ async fn elsewhere<T: Send + 'static>(
         .spawn(run)
         .map_err(|e| EarwitnessError::Internal { reason: format!("no thread: {e}") })?;
     let end = end.await;
-    // It is on its way out of the app's callback that woke us. A Python that ends meanwhile would take it along.
-    let _ = thread.join();
+    // It is on its way out of the app's callback that woke us: a Python that ends meanwhile would take it along. Unless that
+    // callback went on with us at once, in this very thread.
+    if thread.thread().id() != std::thread::current().id() {
+        let _ = thread.join();
+    }
     end.map_err(|_| EarwitnessError::Internal { reason: "a fault inside the library".to_owned() })
 }

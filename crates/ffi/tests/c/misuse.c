@@ -132,6 +132,9 @@ int main(int count, char **arguments) {
     IS(ew_runtime_open(&options, NULL), EW_STATUS_BAD_ARGUMENT);
     IS(ew_runtime_open(&options, &runtime), EW_STATUS_BAD_ARGUMENT);
     IS(ew_enroll(&options, "code", NULL), EW_STATUS_BAD_ARGUMENT);
+    // Half an address.
+    options.size = offsetof(EwOptions, data_folder) + sizeof(char *) / 2;
+    IS(ew_runtime_open(&options, &runtime), EW_STATUS_BAD_ARGUMENT);
     options.size = sizeof options;
     IS(ew_enroll(&options, NULL, NULL), EW_STATUS_BAD_ARGUMENT);
     uint32_t enrolled = 7;
