@@ -80,6 +80,8 @@ fn misuse_is_an_error_and_nothing_leaks() {
         run(Command::new("valgrind")
             .args([
                 "--quiet",
+                // Whoever computes shall not keep the others out.
+                "--fair-sched=try",
                 "--error-exitcode=9",
                 "--leak-check=full",
                 "--errors-for-leak-kinds=definite,indirect",

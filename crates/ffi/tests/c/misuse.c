@@ -24,6 +24,12 @@
         }                                                                                        \
     } while (0)
 
+// Whoever waits lets others work: under valgrind one thread runs at a time.
+static void moment(void) {
+    struct timespec moment = {0, 1000000L};
+    nanosleep(&moment, NULL);
+}
+
 struct Reentrant {
     EwRuntime runtime;
     EwSession session;
@@ -37,8 +43,7 @@ static void reentrant(const EwEvent *event, void *user) {
     int16_t silence[160] = {0};
     if (event->kind == EW_EVENT_KIND_ENDED) me->ended = 1;
     if (event->kind != EW_EVENT_KIND_SPEECH_STARTED || me->begun++) return;
-    while (!*(volatile EwSession *)&me->session) {
-    }
+    while (!*(volatile EwSession *)&me->session) moment();
     IS(ew_session_finish(me->session), EW_STATUS_USAGE);
     EwSession other = 0;
     IS(ew_session_start(me->runtime, 16000, 1, 1, NULL, NULL, &other), EW_STATUS_USAGE);
@@ -60,7 +65,6 @@ struct Mine {
     volatile long told;
     enum Busy busy;
     EwSession session;
-    volatile int stop;
 };
 
 static void on_event(const EwEvent *event, void *user) {
@@ -75,15 +79,17 @@ static void on_event(const EwEvent *event, void *user) {
 
 static void *busy(void *user) {
     struct Mine *mine = user;
-    const EwEvent *event;
+    const EwEvent *event = NULL;
     float silence[160] = {0};
-    while (!mine->stop) {
-        if (mine->busy == FINISHES) ew_session_finish(mine->session);
-        if (mine->busy == PUSHES) ew_session_push_f32(mine->session, silence, 160, NULL);
-        if (mine->busy == POLLS && ew_session_poll(mine->session, 60000, &event) == EW_STATUS_BAD_HANDLE) {
-            assert(!event);
-        }
+    for (;;) {
+        EwStatus status = EW_STATUS_OK;
+        if (mine->busy == FINISHES) status = ew_session_finish(mine->session);
+        if (mine->busy == PUSHES) status = ew_session_push_f32(mine->session, silence, 160, NULL);
+        if (mine->busy == POLLS) status = ew_session_poll(mine->session, 60000, &event);
+        if (status == EW_STATUS_BAD_HANDLE) break;
+        moment();
     }
+    assert(mine->busy != POLLS || !event);
     return NULL;
 }
 
@@ -100,15 +106,13 @@ static void free_while(EwRuntime runtime, enum Busy what, const char *speech) {
         fclose(file);
         EwStatus begun;
         // A session that its own callback freed ends a moment later.
-        while ((begun = ew_session_start(runtime, 16000, 1, 1, callback, mine, &session)) == EW_STATUS_USAGE) {
-        }
+        while ((begun = ew_session_start(runtime, 16000, 1, 1, callback, mine, &session)) == EW_STATUS_USAGE) moment();
         IS(begun, EW_STATUS_OK);
         mine->session = session;
         IS(ew_session_push_i16(session, samples, count, NULL), EW_STATUS_OK);
         if (what == SPEAKS) {
             // Its callback frees it; who comes later finds no session.
-            while (ew_session_push_i16(session, samples, 0, NULL) != EW_STATUS_BAD_HANDLE) {
-            }
+            while (ew_session_push_i16(session, samples, 0, NULL) != EW_STATUS_BAD_HANDLE) moment();
             continue;
         }
         pthread_t thread;
@@ -116,7 +120,6 @@ static void free_while(EwRuntime runtime, enum Busy what, const char *speech) {
         struct timespec moment = {0, 30000000L * turn};
         nanosleep(&moment, NULL);
         IS(ew_session_free(session), EW_STATUS_OK);
-        mine->stop = 1;
         pthread_join(thread, NULL);
         free(mine);
     }
@@ -217,8 +220,7 @@ int main(int count, char **arguments) {
     }
     fclose(speech);
     // Until then the session takes audio.
-    while (!me.done) {
-    }
+    while (!me.done) moment();
     ew_session_finish(session);
     assert(me.ended);
     IS(ew_session_free(session), EW_STATUS_OK);
