@@ -77,7 +77,7 @@ fi
 
 # --- what is compiled, and what is heard ---
 
-work=$debian/work
+work=$debian/build
 rm -rf "$work"
 mkdir -p "$work/models" "$work/none"
 trap 'rm -rf "$work"' EXIT
@@ -114,16 +114,16 @@ same() { # BEGINNING: what the lines that begin so tell, on stdin
 }
 
 say "$(below 'swiftc --version 2>&1 | head -1')"
-options='-I . -Xcc -fmodule-map-file=/work/EarwitnessFFI.modulemap -L . -learwitness_ffi -parse-as-library'
-below "cd /work && swiftc $options Earwitness.swift Transcribe.swift -o transcribe" >&2 || fail "the Swift sample does not compile"
-below "cd /work && swiftc -emit-module -emit-library -module-name AVFoundation AVFoundation.swift -o libAVFoundation.so &&
+options='-I . -Xcc -fmodule-map-file=/build/EarwitnessFFI.modulemap -L . -learwitness_ffi -parse-as-library'
+below "cd /build && swiftc $options Earwitness.swift Transcribe.swift -o transcribe" >&2 || fail "the Swift sample does not compile"
+below "cd /build && swiftc -emit-module -emit-library -module-name AVFoundation AVFoundation.swift -o libAVFoundation.so &&
     swiftc $options -lAVFoundation -module-name Earwitness Earwitness.swift PhoneMicrophone.swift Listening.swift HearWithPhone.swift \
         -o hear" >&2 || fail "the iOS sample does not compile"
 
 # --- examples/ffi/swift ---
 
 hear() { # COMMAND
-    below "cd /work && LD_LIBRARY_PATH=. timeout 300 $1"
+    below "cd /build && LD_LIBRARY_PATH=. timeout 300 $1"
 }
 hear './transcribe models speech.wav speech.s16' >"$work/told" 2>"$work/errors" || fail "the Swift sample: $(cat "$work/errors")"
 same 'file final' <"$work/told" || fail "other words from the file: $(cat "$work/told")"
