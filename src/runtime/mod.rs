@@ -14,6 +14,7 @@ mod enrolment;
 mod error;
 mod input;
 mod logs;
+mod outlet_status;
 #[cfg_attr(not(feature = "telemetry"), path = "reporting_off.rs")]
 pub mod reporting;
 mod routing;
@@ -29,7 +30,8 @@ pub use enrolment::{enroll, erase};
 pub use error::{ErrorKind, SetupError, kind_of};
 pub use input::Input;
 pub use logs::{LogLevel, tell_logs};
-pub use reporting::{Outlet, OutletStatus, RunRecorder};
+pub use outlet_status::OutletStatus;
+pub use reporting::{Outlet, RunRecorder};
 pub use routing::{Notice, Routing, data_folder, do_not_track, open_spool, spool_folder};
 pub use session::{Session, SessionEnd, SessionEvent};
 pub use thermal::Thermal;

@@ -18,6 +18,7 @@ use crate::uplink::spool::SpoolKey;
 use crate::web::ApiKey;
 
 use super::error::{ErrorKind, SetupError};
+use super::outlet_status::OutletStatus;
 use super::routing::{Notice, data_folder, do_not_track};
 
 type Result<T> = std::result::Result<T, SetupError>;
@@ -35,25 +36,6 @@ pub struct Outlet {
     /// Where the journal lies.
     folder: Option<PathBuf>,
     patience: Duration,
-}
-
-/// What waits for the collection server, and how sending goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OutletStatus {
-    /// Records that wait on disk.
-    pub records: u64,
-    /// Their size.
-    pub bytes: u64,
-    /// Records that were given up since the journal began.
-    pub lost: u64,
-    /// Failures to send in a row; 0 after a success.
-    pub failures: u32,
-    /// The last failure since the last success.
-    pub last_error: Option<String>,
-    /// When the server last took something, ms since 1970-01-01 UTC.
-    pub last_accepted_unix_ms: Option<u64>,
-    /// It waits for a network that is not metered.
-    pub waits_for_network: bool,
 }
 
 impl Outlet {
